@@ -1,0 +1,44 @@
+"""The application factory: configuration, libraries, blueprints."""
+
+from typing import Any
+
+from flask import Flask
+from whitenoise import WhiteNoise
+
+from blueprints import account, bookings, checkout, desk, health, shop
+from blueprints.cli import register_commands
+from blueprints.clock import install_clock
+from blueprints.configuration import configure
+from blueprints.errors import register_errors
+from blueprints.rendering import STATIC_FOLDER, STATIC_PREFIX, install_rendering
+from blueprints.security import csrf, install_security, limiter, login_manager
+from models import db, install_sqlite, install_walls
+from models.migrating import migrate
+
+
+def create_app(config: dict[str, Any] | None = None) -> Flask:
+    """The whole shop; `config` overrides what the environment says."""
+    app = Flask(__name__, static_folder=None)
+    configure(app, config)
+    install_clock(app)
+    db.init_app(app)
+    migrate.init_app(app, db)
+    with app.app_context():
+        install_sqlite(db.engine)
+    install_walls()
+    csrf.init_app(app)
+    limiter.init_app(app)
+    login_manager.init_app(app)
+    install_security(app)
+    install_rendering(app)
+    register_errors(app)
+    for area in (health, account, bookings, checkout, desk, shop):
+        app.register_blueprint(area.bp)
+    register_commands(app)
+    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
+        app.wsgi_app,
+        root=STATIC_FOLDER,
+        prefix=STATIC_PREFIX,
+        immutable_file_test=lambda _path, _url: True,
+    )
+    return app

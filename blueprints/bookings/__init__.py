@@ -1,0 +1,5 @@
+"""The page to come back to, by an unguessable link."""
+
+from blueprints.bookings.routes import bp
+
+__all__ = ["bp"]

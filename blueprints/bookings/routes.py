@@ -1,0 +1,43 @@
+from flask import Blueprint, Response, url_for
+
+from blueprints.bookings.calendar_file import calendar_file
+from blueprints.clock import utcnow
+from blueprints.rendering import render
+from blueprints.security import PUBLIC, needs
+from services.booking import find_order, live_lines
+from services.facts import venue_of
+
+bp = Blueprint("bookings", __name__, url_prefix="/bookings")
+
+
+@bp.get("/<secret>")
+@needs(PUBLIC)
+def booking(secret: str) -> Response:
+    order = find_order(secret)
+    lines = live_lines(order, now=utcnow())
+    return render(
+        "bookings/booking.html",
+        venue=venue_of(order.site),
+        order=order,
+        lines=lines,
+        balance=sum(entry.amount for entry in order.ledger),
+        link=url_for("bookings.booking", secret=secret, _external=True),
+        badge=None,
+        is_personal=True,
+    )
+
+
+@bp.get("/<secret>/calendar.ics")
+@needs(PUBLIC)
+def calendar(secret: str) -> Response:
+    order = find_order(secret)
+    url = url_for("bookings.booking", secret=secret, _external=True)
+    body = calendar_file(
+        order, live_lines(order, now=utcnow()), venue_of(order.site), url, utcnow()
+    )
+    name = order.order_ref.replace(" ", "-")
+    return Response(
+        body,
+        mimetype="text/calendar",
+        headers={"Content-Disposition": f'attachment; filename="{name}.ics"'},
+    )

@@ -1,0 +1,92 @@
+"""Commands for whoever runs the installation: demo, worker, doctor."""
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+
+from blueprints.clock import read_clock
+from services.demo import is_empty, list_sign_ins, load_demo
+from services.doctor import find_wrong_counters
+from services.places import release_expired_holds
+from services.scheduling import roll_horizon_forward
+
+DEMO_FOLDER = Path(__file__).resolve().parent.parent / "demo"
+ROUND = 3.0
+"""Seconds between the worker's rounds."""
+HORIZON_ROUNDS = 1200
+
+demo = AppGroup("demo", help="The demo venues.")
+
+
+def register_commands(app: Flask) -> None:
+    """Add the commands to `flask --app app`."""
+    app.cli.add_command(demo)
+    app.cli.add_command(worker)
+    app.cli.add_command(doctor)
+
+
+@demo.command("load")
+@click.option("--if-empty", is_flag=True, help="Do nothing when there is an organisation already.")
+def load(if_empty: bool) -> None:
+    """Load the venues of demo/ with their diary."""
+    if not is_empty():
+        if if_empty:
+            click.echo("sundial: the database has its venues already")
+            return
+        raise click.ClickException("The database is not empty; the demo is for an empty one.")
+    if current_app.config["PRODUCTION"]:
+        raise click.ClickException("The demo is not for production.")
+    load_demo(DEMO_FOLDER, now=read_clock(), say=lambda text: click.echo(f"sundial: {text}"))
+
+
+@demo.command("sign-ins")
+def sign_ins() -> None:
+    """Print who can sign in to the demo."""
+    for name, role, email, password in list_sign_ins(DEMO_FOLDER):
+        click.echo(f"  {name:<24} {role:<40} {email:<36} {password}")
+
+
+@click.command("worker")
+@click.option("--rounds", type=int, default=None, help="Stop after so many rounds.")
+def worker(rounds: int | None) -> None:
+    """Let go of expired holds within seconds, and keep open series scheduled."""
+    stop = threading.Event()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    number = 0
+    while not stop.is_set() and (rounds is None or number < rounds):
+        _one_round(number)
+        number += 1
+        stop.wait(ROUND)
+
+
+def _one_round(number: int) -> None:
+    try:
+        ended = release_expired_holds(read_clock())
+        if ended:
+            current_app.logger.info("let go of %s expired holds", ended)
+        if number % HORIZON_ROUNDS == 0:
+            roll_horizon_forward(now=read_clock())
+    except Exception:
+        # The outermost door: a database that is away for a minute must not end the worker.
+        current_app.logger.exception("this round of the worker failed; the next one tries again")
+
+
+@click.command("doctor")
+def doctor() -> None:
+    """Recompute what is kept as a cache of facts."""
+    wrong = find_wrong_counters()
+    for sentence in wrong:
+        click.echo(sentence)
+    if wrong:
+        raise click.ClickException(f"{len(wrong)} things are wrong.")
+    click.echo("sundial: all is well")

@@ -1,0 +1,5 @@
+"""The reception desk: schedule, roster and everything that is tapped on it."""
+
+from blueprints.desk.routes import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,227 @@
+import datetime as dt
+from typing import Any
+
+from flask import Blueprint, Response, redirect, request, url_for
+
+from blueprints.clock import utcnow
+from blueprints.desk.forms import WalkInForm
+from blueprints.desk.schedule import Grid
+from blueprints.rendering import render, wants_fragment
+from blueprints.security import (
+    PUBLIC,
+    STAFF,
+    account_id,
+    current_desk,
+    limiter,
+    needs,
+)
+from blueprints.signing_in import answer_sign_in, show_sign_in, sign_in_limit, sign_out
+from domain.eligibility import Viewer, price_for
+from domain.errors import NotAllowed, NotFound, RuleBroken
+from domain.local_time import local_day
+from domain.visits import STAGES
+from services.accounts import list_desks
+from services.booking import book_for_staff
+from services.desk import (
+    find_current_session,
+    find_roster,
+    list_day,
+    set_check_in,
+    set_no_show,
+    set_stage,
+)
+from services.facts import offer_of, slot_of
+
+bp = Blueprint("desk", __name__, url_prefix="/staff")
+
+DESK = "RESERVATIONS_MANAGE"
+STATES = ("all", "due", "arrived", "in", "out", "noshow")
+
+
+@bp.get("/sign-in")
+@needs(PUBLIC)
+def sign_in() -> Response:
+    return show_sign_in("desk/sign_in.html", now=utcnow())
+
+
+@bp.post("/sign-in")
+@needs(PUBLIC)
+@limiter.limit(sign_in_limit)
+def start() -> Any:
+    return answer_sign_in("desk/sign_in.html", default=url_for("desk.index"), now=utcnow())
+
+
+@bp.post("/sign-out")
+@needs(PUBLIC)
+def end() -> Any:
+    sign_out()
+    return redirect(url_for("desk.sign_in"), code=303)
+
+
+@bp.get("/")
+@needs(STAFF)
+def index() -> Any:
+    desks = [desk for desk in list_desks(account_id() or "") if DESK in desk.rights]
+    if not desks:
+        raise NotAllowed
+    if len(desks) == 1:
+        return redirect(url_for("desk.schedule", site=desks[0].venue.slug))
+    return render("desk/index.html", desks=desks, is_personal=True)
+
+
+@bp.get("/<site>/")
+@needs(DESK)
+def schedule(site: str) -> Response:
+    venue = current_desk().venue
+    now = utcnow()
+    today = local_day(now, venue.zone)
+    day = _read_day(request.args.get("date"), today)
+    lanes = list_day(venue.organisation_id, venue.id, day)
+    return render(
+        "desk/schedule.html",
+        block="schedule",
+        desk=current_desk(),
+        venue=venue,
+        day=day,
+        today=today,
+        before=day - dt.timedelta(days=1),
+        after=day + dt.timedelta(days=1),
+        grid=Grid(lanes, venue, day, now),
+    )
+
+
+@bp.get("/<site>/roster")
+@needs(DESK)
+def current_roster(site: str) -> Any:
+    venue = current_desk().venue
+    session_id = find_current_session(venue.organisation_id, venue.id, now=utcnow())
+    if session_id is None:
+        return redirect(url_for("desk.schedule", site=site))
+    return redirect(url_for("desk.roster", site=site, session_id=session_id))
+
+
+@bp.get("/<site>/sessions/<session_id>")
+@needs(DESK)
+def roster(site: str, session_id: str) -> Response:
+    return _roster(session_id)
+
+
+@bp.post("/<site>/bookings/<booking_id>/check-in")
+@needs(DESK)
+def check_in(site: str, booking_id: str) -> Any:
+    wants = request.form.get("set", "true") != "false"
+    venue = current_desk().venue
+    session_id = set_check_in(
+        venue.organisation_id, venue.id, booking_id, arrived=wants, now=utcnow()
+    )
+    return _tapped(session_id, booking_id, "checked in" if wants else "")
+
+
+@bp.post("/<site>/bookings/<booking_id>/no-show")
+@needs(DESK)
+def no_show(site: str, booking_id: str) -> Any:
+    wants = request.form.get("set", "true") != "false"
+    venue = current_desk().venue
+    session_id = set_no_show(
+        venue.organisation_id, venue.id, booking_id, missed=wants, now=utcnow()
+    )
+    return _tapped(session_id, booking_id, "marked as a no-show" if wants else "")
+
+
+@bp.post("/<site>/bookings/<booking_id>/stage")
+@needs(DESK)
+def stage(site: str, booking_id: str) -> Any:
+    wanted = request.form.get("stage", "")
+    venue = current_desk().venue
+    session_id = set_stage(venue.organisation_id, venue.id, booking_id, stage=wanted, now=utcnow())
+    said = {"in_treatment": "started", "checked_out": "checked out"}.get(wanted, "")
+    return _tapped(session_id, booking_id, said)
+
+
+@bp.post("/<site>/sessions/<session_id>/walk-ins")
+@needs(DESK)
+def walk_in(site: str, session_id: str) -> Any:
+    venue = current_desk().venue
+    form = WalkInForm()
+    # Finds the session at this site first: another site's is 404, not a booking.
+    find_roster(venue.organisation_id, venue.id, session_id)
+    if form.validate():
+        try:
+            booking_id = book_for_staff(
+                venue.organisation_id,
+                session_id,
+                name=form.name.data or "",
+                guests=form.guests.data or 1,
+                key=form.key.data or "",
+                now=utcnow(),
+            )
+            return _tapped(session_id, booking_id, "")
+        except RuleBroken as broken:
+            form.refuse(broken)
+    return _roster(session_id, form=form, status=422)
+
+
+def _tapped(session_id: str, booking_id: str, said: str) -> Any:
+    """The roster as it is now; without script, its page again."""
+    if wants_fragment():
+        return _roster(session_id, touched=booking_id, said=said)
+    return redirect(
+        url_for("desk.roster", site=current_desk().venue.slug, session_id=session_id)
+        + f"#b-{booking_id}",
+        code=303,
+    )
+
+
+def _roster(
+    session_id: str,
+    *,
+    form: WalkInForm | None = None,
+    status: int = 200,
+    touched: str = "",
+    said: str = "",
+) -> Response:
+    venue = current_desk().venue
+    found = find_roster(venue.organisation_id, venue.id, session_id)
+    row = found.session
+    wanted = request.args.get("state", "all")
+    search = request.args.get("q", "")[:100].strip()
+    offer = offer_of(row.session_type, venue)
+    state = wanted if wanted in STATES else "all"
+    return render(
+        "desk/roster.html",
+        block="roster",
+        desk=current_desk(),
+        venue=venue,
+        roster=found,
+        row=row,
+        lines=[
+            line for line in found.lines if state in ("all", line.state) and _matches(line, search)
+        ],
+        state=state,
+        search=search,
+        price=price_for(offer, slot_of(row), Viewer()).amount,
+        form=form or WalkInForm(formdata=None),
+        has_started=row.start_time <= utcnow(),
+        touched=next((line for line in found.lines if line.id == touched), None),
+        said=said,
+        stages=STAGES,
+        status=status,
+        zone=venue.zone,
+    )
+
+
+def _matches(line: Any, search: str) -> bool:
+    hay = " ".join((line.name, line.order_ref, line.email, line.phone, *line.guests)).casefold()
+    return all(word in hay for word in search.casefold().split())
+
+
+def _read_day(text: str | None, today: dt.date) -> dt.date:
+    if not text:
+        return today
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise NotFound("That isn't a date we know. Dates look like 2026-06-12.") from error
+    if not dt.date(2000, 1, 1) <= day <= dt.date(2100, 1, 1):
+        raise NotFound("We don't plan that far. Choose a date nearer to today.")
+    return day

@@ -1,0 +1,85 @@
+"""The day schedule as a grid of five-minute rows."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from domain.local_time import to_local
+from services.desk import Block, Lane
+from services.facts import Venue
+
+ROW = 5
+"""Minutes a row (static/css/staff-time.css)."""
+LONGEST = 288
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A block with its rows and what it looks like now."""
+
+    block: Block
+    at: int
+    rows: int
+    turnaround: int
+    css: str
+    percent: int
+
+
+class Grid:
+    """Lanes of placed blocks between the first and the last hour of the day."""
+
+    def __init__(self, lanes: list[Lane], venue: Venue, day: dt.date, now: dt.datetime) -> None:
+        starts = [block.local_start.hour for lane in lanes for block in lane.blocks]
+        ends = [
+            (b.local_start + dt.timedelta(minutes=b.minutes + 59))
+            for lane in lanes
+            for b in lane.blocks
+        ]
+        self.first = min([venue.opens_at.hour, *starts])
+        self.last = max(
+            [venue.closes_at.hour]
+            + [24 if end.date() > day else end.hour for end in ends if end.date() >= day]
+        )
+        self.hours = range(self.first, max(self.last, self.first + 1))
+        self.lanes = lanes
+        self.now = now
+        local = to_local(now, venue.zone)
+        self.is_today = local.date() == day
+        at = self._row(local.hour, local.minute)
+        self.now_at = at if self.is_today and self.first <= local.hour < self.last else None
+        self.now_time = local
+
+    def placed(self, lane: Lane) -> list[Placed]:
+        return [self._place(block, lane) for block in lane.blocks]
+
+    @property
+    def guests(self) -> int:
+        return sum(lane.places[0] for lane in self.lanes)
+
+    @property
+    def sessions(self) -> int:
+        return sum(not b.is_cancelled for lane in self.lanes for b in lane.blocks)
+
+    def _row(self, hour: int, minute: int) -> int:
+        return ((hour - self.first) * 60 + minute) // ROW + 1
+
+    def _place(self, block: Block, lane: Lane) -> Placed:
+        rows = min(LONGEST, max(1, -(-block.minutes // ROW)))
+        states = []
+        if block.is_cancelled:
+            states.append("is-off")
+        elif block.end_time <= self.now:
+            states.append("is-past")
+        elif block.start_time <= self.now:
+            states.append("is-now")
+        if block.is_private:
+            states.append("is-private")
+        if rows < 11:
+            states.append("is-short")
+        return Placed(
+            block=block,
+            at=self._row(block.local_start.hour, block.local_start.minute),
+            rows=rows,
+            turnaround=lane.turnaround // ROW,
+            css=" ".join(states),
+            percent=round(100 * block.places_taken / block.capacity),
+        )

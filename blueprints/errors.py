@@ -1,0 +1,74 @@
+"""From a refusal to an answer: one table of statuses, one calm page."""
+
+import logging
+
+from flask import Flask, Response, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from blueprints.rendering import render
+from domain.errors import NotAllowed, NotFound, RuleBroken
+
+log = logging.getLogger("sundial")
+
+STATUS_OF = {NotFound: 404, NotAllowed: 403}
+
+SENTENCES = {
+    400: "The browser sent something we couldn't read. Go back and try again.",
+    404: "We couldn't find that page.",
+    405: "That address can't be used like this.",
+    413: "That was more than we can take in one go. Please send less.",
+    429: "That was a lot of tries in a short time. Wait a minute, then try again.",
+}
+TITLES = {
+    403: "Not for this account",
+    404: "Not found",
+    413: "Too much at once",
+    429: "One moment",
+    500: "That went wrong",
+}
+
+
+def register_errors(app: Flask) -> None:
+    """Every refusal becomes a page with a sentence and a way on."""
+    app.register_error_handler(RuleBroken, _rule_broken)
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _rule_broken(broken: RuleBroken) -> Response:
+    status = next((code for kind, code in STATUS_OF.items() if isinstance(broken, kind)), 422)
+    return _page(status, broken.sentence)
+
+
+def _stale_form(_error: CSRFError) -> Response:
+    return _page(400, "This page is old. Reload it and try again; nothing was changed.")
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    response = _page(status, SENTENCES.get(status, "That didn't work. Go back and try again."))
+    # Keep what the protocol wants said with this status: Allow, Retry-After.
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers.setdefault(name, value)
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("unexpected error at %s", request.path, exc_info=error)
+    return _page(
+        500, "Something broke on our side. Nothing was lost; please try again in a minute."
+    )
+
+
+def _page(status: int, sentence: str) -> Response:
+    return render(
+        "errors/error.html",
+        block="content",
+        status=status,
+        title=TITLES.get(status, "That didn't work"),
+        sentence=sentence,
+        is_personal=True,
+    )

@@ -1,0 +1,40 @@
+"""What all forms share. CSRF is checked for every POST at the door, not form by form."""
+
+from collections.abc import Callable
+
+from flask_wtf import FlaskForm
+from wtforms import Field, ValidationError
+
+from domain.errors import RuleBroken
+
+
+class Form(FlaskForm):
+    """A form whose refusals are sentences, by field and above it."""
+
+    class Meta:
+        csrf = False
+
+    def refuse(self, broken: RuleBroken) -> None:
+        """Put a broken rule on the field it names, else above the form."""
+        name = (broken.field or "").replace("-", "_")
+        if name in self._fields:
+            self._fields[name].errors = [*self._fields[name].errors, broken.sentence]
+        else:
+            self.form_errors.append(broken.sentence)
+
+    @property
+    def first_error(self) -> str:
+        """The first sentence of all, for places that have room for one."""
+        return next((text for errors in self.errors.values() for text in errors), "")
+
+
+def obeys(rule: Callable[[str], object]) -> Callable[[Form, Field], None]:
+    """A validator that asks a domain rule."""
+
+    def check(_form: Form, field: Field) -> None:
+        try:
+            rule(field.data or "")
+        except RuleBroken as broken:
+            raise ValidationError(broken.sentence) from broken
+
+    return check

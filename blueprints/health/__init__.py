@@ -1,0 +1,20 @@
+"""For whoever watches over the installation."""
+
+from flask import Blueprint
+
+from blueprints.security import PUBLIC, needs
+from models.walls import is_database_ready
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/healthz")
+@needs(PUBLIC)
+def alive():
+    return {"status": "alive"}
+
+
+@bp.get("/readyz")
+@needs(PUBLIC)
+def ready():
+    return {"status": "ready" if is_database_ready() else "waiting"}

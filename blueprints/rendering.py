@@ -1,0 +1,202 @@
+"""Templates to answers: pages and fragments, ETags, money and dates, icons, static addresses."""
+
+import hashlib
+import re
+import secrets
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import nh3
+import segno
+from babel.numbers import format_currency
+from flask import Flask, Response, make_response, render_template, request
+from flask import session as visit
+from flask_login import current_user
+from flask_wtf.csrf import generate_csrf
+from jinja2 import StrictUndefined
+from jinja2_fragments.flask import render_block
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from blueprints.clock import utcnow
+from blueprints.security import account_id
+from domain import words
+from domain.money import exponent
+
+ROOT = Path(__file__).resolve().parent.parent
+STATIC_FOLDER = str(ROOT / "static")
+
+CSRF_PLACE = "csrf-token-stands-here"
+"""Kept pages hold this instead of a token: with KEY_PLACE, all that is personal about them."""
+
+KEY_PLACE = "form-key-stands-here"
+"""Kept pages hold this where each answer gets a fresh key for its forms (H6)."""
+
+_ASSET_ENDINGS = (".css", ".js", ".svg", ".woff2", ".png", ".ico")
+
+
+def _tree_digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(STATIC_FOLDER).rglob("*")):
+        if path.suffix in _ASSET_ENDINGS:
+            digest.update(path.relative_to(STATIC_FOLDER).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+STATIC_PREFIX = f"static/{_tree_digest()}/"
+"""The digest of the whole tree stands in every address, so files are kept for a year."""
+
+
+def render(
+    template: str,
+    *,
+    block: str | None = None,
+    status: int = 200,
+    is_personal: bool = False,
+    **context: Any,
+) -> Response:
+    """Render `template`, or only its `block` when htmx will swap in part of a page."""
+    return respond(
+        render_html(template, block=block, **context), status=status, is_personal=is_personal
+    )
+
+
+def render_html(template: str, *, block: str | None = None, **context: Any) -> str:
+    """The same as text, with CSRF_PLACE where the visitor's token belongs."""
+    if block and wants_fragment():
+        return render_block(template, block, **context)
+    return render_template(template, **context)
+
+
+def respond(html: str, *, status: int = 200, is_personal: bool = False) -> Response:
+    """An answer with an ETag of what it shows; 304 when the browser has just that."""
+    has_form = CSRF_PLACE in html
+    token = generate_csrf() if has_form else ""
+    answer = html.replace(CSRF_PLACE, token).replace(KEY_PLACE, secrets.token_urlsafe(12))
+    if status != 200 or is_personal or request.method != "GET":
+        return _answer(answer, status)
+    shown = hashlib.sha256(html.encode())
+    if has_form:
+        shown.update(visit["csrf_token"].encode())
+    etag = shown.hexdigest()[:32]
+    is_known = etag in request.if_none_match
+    response = Response(status=304) if is_known else _answer(answer, status)
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    _vary(response)
+    return response
+
+
+def wants_fragment() -> bool:
+    """htmx will put the answer into part of a page; not so on Back, reload or without script."""
+    return request.headers.get("HX-Request-Type") == "partial"
+
+
+def _answer(html: str, status: int) -> Response:
+    response = make_response(html, status)
+    _vary(response)
+    return response
+
+
+def _vary(response: Response) -> None:
+    response.vary.update(("HX-Request-Type", "Cookie"))
+
+
+def install_rendering(app: Flask) -> None:
+    """Give templates their words; nothing here knows a rule."""
+    env = app.jinja_env
+    env.undefined = StrictUndefined
+    env.trim_blocks = env.lstrip_blocks = True
+    # Flask puts its cookie under the product's own word; forgetting to pass one must fail.
+    env.globals.pop("session")
+    env.globals.update(
+        icon=icon,
+        static_url=static_url,
+        csrf_input=csrf_input,
+        form_key=KEY_PLACE,
+        words=words,
+        price=say_price,
+        amount=say_amount,
+        qr=qr_code,
+        prose=prose,
+        signed_in_name=signed_in_name,
+        now=utcnow,
+        poll_seconds=app.config["POLL_SECONDS"],
+    )
+
+
+def static_url(path: str) -> str:
+    """The address of a file under static/."""
+    return f"/{STATIC_PREFIX}{path}"
+
+
+def csrf_input() -> Markup:
+    """The hidden field of every form."""
+    return Markup('<input type="hidden" name="csrf_token" value="') + CSRF_PLACE + Markup('">')
+
+
+def signed_in_name() -> str | None:
+    """The name in the page's head; None for a visitor."""
+    return None if account_id() is None else str(current_user.name)
+
+
+@lru_cache(maxsize=1)
+def _symbols() -> dict[str, tuple[str, str]]:
+    text = (Path(STATIC_FOLDER) / "img" / "icons.svg").read_text()
+    found = re.findall(r'<symbol id="([^"]+)" viewBox="([^"]+)">(.*?)</symbol>', text, re.S)
+    return {name: (box, inner) for name, box, inner in found}
+
+
+@lru_cache(maxsize=256)
+def icon(name: str, label: str = "") -> Markup:
+    """An icon drawn in place; decoration unless it has a label."""
+    box, inner = _symbols()[name]
+    role = Markup('role="img" aria-label="{}"').format(label) if label else 'aria-hidden="true"'
+    return Markup(f'<svg class="i" viewBox="{box}" {role}>{inner}</svg>')  # noqa: S704 - our file
+
+
+@lru_cache(maxsize=4096)
+def say_amount(minor: int, currency: str, locale: str = "en_GB") -> str:
+    """£108.00: a sum, with its decimals (P8)."""
+    decimals = exponent(currency)
+    pattern = "¤#,##0" if decimals == 0 else "¤#,##0." + "0" * decimals
+    text = format_currency(
+        Decimal(minor).scaleb(-decimals),
+        currency,
+        format=pattern if locale.startswith("en") else None,
+        locale=locale,
+        currency_digits=True,
+    )
+    return text.replace("\xa0", " ")
+
+
+def say_price(minor: int, currency: str, locale: str = "en_GB") -> str:
+    """£48, £48.50 or Free: a price, without decimals that say nothing (P4)."""
+    if minor == 0:
+        return "Free"
+    text = say_amount(minor, currency, locale)
+    decimals = exponent(currency)
+    return text[: -decimals - 1] if decimals and minor % 10**decimals == 0 else text
+
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False})
+_PROSE_TAGS = {"p", "strong", "em", "ul", "ol", "li", "a", "h3", "h4", "br", "blockquote"}
+
+
+@lru_cache(maxsize=512)
+def prose(markdown: str) -> Markup:
+    """Markdown as cleaned HTML (R4, D5)."""
+    html = nh3.clean(_MARKDOWN.render(markdown), tags=_PROSE_TAGS, link_rel="noopener nofollow")
+    return Markup(html)  # noqa: S704 - cleaned in the line above
+
+
+def qr_code(text: str, title: str) -> Markup:
+    """A QR code drawn in place."""
+    code = segno.make(text, error="m")
+    svg = code.svg_inline(
+        border=1, omitsize=True, title=title, dark="#16211f", lineclass=None, svgclass=None
+    )
+    return Markup(svg)  # noqa: S704 - made by us from our own link

@@ -1,0 +1,130 @@
+"""Headers, forgery protection, rate limits, sign-in, and the right that each route declares."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask import session as visit
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager, UserMixin, current_user
+from flask_wtf.csrf import CSRFProtect
+
+from models import db
+from services.accounts import Desk, find_account, find_desk
+
+csrf = CSRFProtect()
+limiter = Limiter(get_remote_address, default_limits=[])
+login_manager = LoginManager()
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+PUBLIC = "public"
+SIGNED_IN = "signed in"
+STAFF = "staff of any venue"
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class SignedIn(UserMixin):
+    """What the sign-in cookie stands for: an account, until its session token changes."""
+
+    def __init__(self, account_id: str, token: str, name: str, email: str) -> None:
+        self.id = account_id
+        self.token = token
+        self.name = name
+        self.email = email
+
+    def get_id(self) -> str:
+        return f"{self.id}.{self.token}"
+
+
+def needs(right: str) -> Callable[[View], View]:
+    """Declare what a route asks of its caller: PUBLIC, SIGNED_IN or a staff right (D3)."""
+
+    def declare(view: View) -> View:
+        view.needs = right  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def declared_right(app: Flask, endpoint: str) -> str | None:
+    """The right that an endpoint's view declares, None when it forgot to."""
+    return getattr(app.view_functions[endpoint], "needs", None)
+
+
+@login_manager.user_loader
+def _load_user(cookie: str) -> SignedIn | None:
+    account_id, _, token = cookie.partition(".")
+    account = find_account(account_id)
+    if account is None or account.session_token != token:
+        return None
+    return SignedIn(account.id, token, account.name, account.email)
+
+
+def account_id() -> str | None:
+    """The signed-in account; asks the database only when the cookie claims one."""
+    if "_user_id" not in visit and "remember_token" not in request.cookies:
+        return None
+    return current_user.id if current_user.is_authenticated else None
+
+
+def current_desk() -> Desk:
+    """The desk that the staff route in the address was opened for."""
+    return g.desk
+
+
+def install_security(app: Flask) -> None:
+    """Enforce the declared rights before, and set the headers after every request."""
+    app.before_request(_check_right)
+    app.after_request(_set_headers)
+
+
+def _check_right() -> Any:
+    if request.endpoint is None:
+        return None
+    right = declared_right(current_app, request.endpoint)
+    if right == PUBLIC:
+        return None
+    person = account_id()
+    if person is None:
+        door = "account.sign_in" if right == SIGNED_IN else "desk.sign_in"
+        back = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for(door, next=back), code=303)
+    if right not in (None, SIGNED_IN, STAFF):
+        g.desk = find_desk(person, (request.view_args or {})["site"], right)
+    return None
+
+
+def _set_headers(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    if request.is_secure:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    headers.setdefault("Cache-Control", "no-store")
+    # fetch follows a redirect unseen, and the next page would land inside this one.
+    if request.headers.get("HX-Request-Type") == "partial" and "Location" in headers:
+        headers["HX-Redirect"] = headers.pop("Location")
+        response.status_code = 204
+        response.set_data(b"")
+    db.session.rollback()
+    return response

@@ -1,0 +1,5 @@
+"""The shopfront: the list of venues, a venue's offers, and the month of prices."""
+
+from blueprints.shop.routes import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,41 @@
+"""What one browser's cookie remembers of its visit: the basket of each site."""
+
+from flask import session as visit
+
+from blueprints.clock import utcnow
+from blueprints.security import account_id
+from domain.eligibility import Viewer
+from services.accounts import viewer_of
+
+
+def current_viewer(organisation_id: str) -> Viewer:
+    """Who is looking: a visitor, or a customer with memberships."""
+    return viewer_of(organisation_id, account_id(), now=utcnow())
+
+
+def basket_secret(site_id: str) -> str | None:
+    """The secret of this browser's basket at a site."""
+    baskets = visit.get("baskets", {}) if visit else {}
+    return baskets.get(site_id)
+
+
+def remember_basket(site_id: str, secret: str) -> None:
+    """This browser's basket at a site is the one with this secret."""
+    visit["baskets"] = {**visit.get("baskets", {}), site_id: secret}
+
+
+def forget_basket(site_id: str, *, order_secret: str) -> None:
+    """The basket has become an order; the next press of Book starts another deed."""
+    visit["orders"] = {**visit.get("orders", {}), site_id: order_secret}
+    visit["turn"] = visit.get("turn", 0) + 1
+    visit["baskets"] = {k: v for k, v in visit.get("baskets", {}).items() if k != site_id}
+
+
+def deed_key(form_key: str) -> str:
+    """The key of a form in this turn of the visit: a kept page may be sent again after buying."""
+    return f"{form_key[:100]}:{visit.get('turn', 0)}" if form_key else ""
+
+
+def last_order(site_id: str) -> str | None:
+    """The order that this browser confirmed last at a site."""
+    return visit.get("orders", {}).get(site_id)

@@ -1,0 +1,1 @@
+"""The rules of booking as plain Python: no Flask, no SQL, no clock, no I/O."""

@@ -1,0 +1,91 @@
+"""Every refusal that a person can meet, each carrying the sentence that the person reads."""
+
+
+class RuleBroken(Exception):
+    """A rule says no: `code` names it, `sentence` explains it, `field` is the input at fault."""
+
+    code = "rule_broken"
+
+    def __init__(self, sentence: str, *, code: str | None = None, field: str | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.field = field
+        if code is not None:
+            self.code = code
+
+
+class NotFound(RuleBroken):
+    """Missing, or another organisation's: the two are never told apart (R1, D1)."""
+
+    code = "not_found"
+
+    def __init__(self, sentence: str = "We couldn't find that page.") -> None:
+        super().__init__(sentence)
+
+
+class NotBookable(RuleBroken):
+    """The first failed check of `can_book`, with its code (R20)."""
+
+
+class HoldExpired(RuleBroken):
+    """The places went back on sale before the booking was confirmed (H3)."""
+
+    code = "hold_expired"
+
+    def __init__(self) -> None:
+        super().__init__("Your hold ran out, so the places went back on sale.")
+
+
+class HoldCeilingReached(RuleBroken):
+    """A hold can't be renewed for ever (H3)."""
+
+    code = "hold_ceiling"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "These places have been held as long as we can. Please finish booking now."
+        )
+
+
+class AlreadyStarted(RuleBroken):
+    """A hold may be confirmed after its window closed, never after the start."""
+
+    code = "already_started"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has already started, so it can no longer be booked online.")
+
+
+class WrongState(RuleBroken):
+    """The booking is not in a state in which this can be done (R28)."""
+
+    code = "wrong_state"
+
+
+class KeyReused(RuleBroken):
+    """One key came with two different forms (H6)."""
+
+    code = "key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This form was already sent with other answers. Reload the page and try again."
+        )
+
+
+class SignInFailed(RuleBroken):
+    """Deliberately the same for an unknown address and a wrong password."""
+
+    code = "sign_in_failed"
+
+    def __init__(self) -> None:
+        super().__init__("That email and password don't belong together. Try again.")
+
+
+class NotAllowed(RuleBroken):
+    """Signed in, inside one's own organisation, but without the right."""
+
+    code = "not_allowed"
+
+    def __init__(self) -> None:
+        super().__init__("Your account isn't allowed to open this page. Ask your venue's owner.")

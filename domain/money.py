@@ -1,0 +1,37 @@
+"""Money as whole minor units of one currency. No floats (P8, R32)."""
+
+from dataclasses import dataclass
+
+_EXPONENTS = {
+    **dict.fromkeys(
+        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
+    ),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+}
+
+
+def exponent(currency: str) -> int:
+    """How many decimal places ISO 4217 gives `currency`; 2 unless listed (P8)."""
+    return _EXPONENTS.get(currency.upper(), 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """`amount` minor units of `currency` (ISO 4217, upper case)."""
+
+    amount: int
+    currency: str
+
+    def __add__(self, other: "Money") -> "Money":
+        if other.currency != self.currency:
+            raise ValueError(f"{self.currency} and {other.currency} can't be added")
+        return Money(self.amount + other.amount, self.currency)
+
+    def __mul__(self, places: int) -> "Money":
+        return Money(self.amount * places, self.currency)
+
+    @property
+    def is_free(self) -> bool:
+        """Zero is a price, "Free"; a missing price is `None` and never a Money (P4)."""
+        return self.amount == 0

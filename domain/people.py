@@ -1,0 +1,56 @@
+"""Names, addresses and when two guests are one person (D5, H9)."""
+
+import re
+import unicodedata
+
+from domain.errors import RuleBroken
+
+MAX_NAME = 200
+_TAG = re.compile(r"<[^>]*>|[<>]")
+_EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\]+\.[^\s@.<>\"(),:;\[\]\\]{2,}")
+
+
+def check_name(text: str, *, field: str = "name", who: str = "your name") -> str:
+    """A tidy name, or RuleBroken: HTML and control characters are refused (D5)."""
+    name = " ".join(unicodedata.normalize("NFC", text or "").split())
+    if not name:
+        raise RuleBroken(f"Enter {who}.", code="name_missing", field=field)
+    if len(name) > MAX_NAME:
+        raise RuleBroken(
+            f"That name is too long. Use at most {MAX_NAME} characters.",
+            code="name_too_long",
+            field=field,
+        )
+    if _TAG.search(name) or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        raise RuleBroken("Leave out the < and > signs.", code="name_markup", field=field)
+    return name
+
+
+def check_email(text: str, *, field: str = "email") -> str:
+    """A plausible address, trimmed, or RuleBroken with what to do about it."""
+    address = unicodedata.normalize("NFC", text or "").strip()
+    if not address:
+        raise RuleBroken("Enter your email address.", code="email_missing", field=field)
+    if address.endswith("@") or "@" not in address:
+        raise RuleBroken(
+            "Add the part after the @, like example.com.", code="email_incomplete", field=field
+        )
+    if len(address) > 254 or ".." in address or not _EMAIL.fullmatch(address):
+        raise RuleBroken(
+            "Enter an email address like name@example.com.", code="email_invalid", field=field
+        )
+    return address
+
+
+def email_key(address: str) -> str:
+    """What two spellings of one address have in common."""
+    return unicodedata.normalize("NFKC", address).strip().casefold()
+
+
+def guest_key(*, guest_id: str = "", email: str = "", name: str = "") -> str:
+    """Who a guest is: id, else e-mail, else name (H9)."""
+    if guest_id:
+        return f"id:{guest_id}"
+    if email.strip():
+        return f"email:{email_key(email)}"
+    return f"name:{' '.join(unicodedata.normalize('NFKC', name).casefold().split())}"

@@ -1,0 +1,45 @@
+"""The tables, one file per aggregate."""
+
+from models.base import Base, db, install_sqlite, new_object_id, new_uuid, transaction
+from models.order import Guest, IdempotencyKey, LedgerEntry, Order, OrderItem, SessionBooking
+from models.people import RIGHTS, Account, Customer, Membership, MembershipType, StaffGrant
+from models.session import Session
+from models.session_type import PriceRule, RecurrenceGroup, RecurrenceStartTime, SessionType
+from models.venue import Category, Media, Organisation, Practitioner, Room, Site, Zone
+from models.walls import Unbound, install_walls, unbound
+
+__all__ = [
+    "RIGHTS",
+    "Account",
+    "Base",
+    "Category",
+    "Customer",
+    "Guest",
+    "IdempotencyKey",
+    "LedgerEntry",
+    "Media",
+    "Membership",
+    "MembershipType",
+    "Order",
+    "OrderItem",
+    "Organisation",
+    "Practitioner",
+    "PriceRule",
+    "RecurrenceGroup",
+    "RecurrenceStartTime",
+    "Room",
+    "Session",
+    "SessionBooking",
+    "SessionType",
+    "Site",
+    "StaffGrant",
+    "Unbound",
+    "Zone",
+    "db",
+    "install_sqlite",
+    "install_walls",
+    "new_object_id",
+    "new_uuid",
+    "transaction",
+    "unbound",
+]

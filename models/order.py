@@ -1,0 +1,156 @@
+"""Basket and order are one row; hold and booking are one row; money is a ledger (2.5, M1)."""
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Base, Minor, ObjectId, Tenant, one_of
+from models.people import Customer
+from models.session import Session
+from models.venue import Site
+
+
+class Order(Tenant, Base):
+    __tablename__ = "orders"
+    __table_args__ = (
+        sa.UniqueConstraint("organisation_id", "order_ref"),
+        one_of("state", "basket", "in_progress", "confirmed", "cancelled"),
+        one_of("sold_by", "shop", "staff"),
+    )
+
+    id: Mapped[ObjectId]
+    site_id: Mapped[str] = mapped_column(sa.ForeignKey("sites.id"), index=True)
+    customer_id: Mapped[str | None] = mapped_column(sa.ForeignKey("customers.id"), index=True)
+    state: Mapped[str] = mapped_column(default="basket")
+    sold_by: Mapped[str] = mapped_column(default="shop")
+    order_ref: Mapped[str]
+    secret: Mapped[str] = mapped_column(unique=True)
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    # Asked before time runs out and kept when it does (H4).
+    name: Mapped[str] = mapped_column(default="")
+    email: Mapped[str] = mapped_column(default="")
+    held_since: Mapped[dt.datetime | None]
+    created_at: Mapped[dt.datetime]
+    confirmed_at: Mapped[dt.datetime | None]
+
+    site: Mapped[Site] = relationship()
+    customer: Mapped[Customer | None] = relationship()
+    items: Mapped[list["OrderItem"]] = relationship(back_populates="order", order_by="OrderItem.id")
+    ledger: Mapped[list["LedgerEntry"]] = relationship(order_by="LedgerEntry.id")
+
+
+class OrderItem(Tenant, Base):
+    """A line as agreed: nothing edited later changes it (P5, M8)."""
+
+    __tablename__ = "order_items"
+    __table_args__ = (
+        sa.CheckConstraint("places >= 1", name="places_positive"),
+        sa.CheckConstraint("unit_price >= 0", name="unit_price_not_negative"),
+    )
+
+    id: Mapped[ObjectId]
+    order_id: Mapped[str] = mapped_column(sa.ForeignKey("orders.id"), index=True)
+    places: Mapped[int]
+    unit_price: Mapped[Minor]
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    price_source: Mapped[str]
+    price_rule_id: Mapped[str | None] = mapped_column(sa.String(24))
+    price_label: Mapped[str] = mapped_column(default="")
+    policy: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    order: Mapped[Order] = relationship(back_populates="items")
+    booking: Mapped["SessionBooking"] = relationship(back_populates="order_item")
+
+
+class SessionBooking(Tenant, Base):
+    __tablename__ = "session_bookings"
+    __table_args__ = (
+        one_of("status", "new", "in_progress", "confirmed", "waitlisted"),
+        one_of("stage", "not_arrived", "arrived", "in_treatment", "checked_out"),
+        sa.CheckConstraint(
+            "cancelled_by IS NULL OR cancelled_by IN ('customer', 'staff', 'venue', 'expired')",
+            name="cancelled_by_known",
+        ),
+        sa.CheckConstraint("places >= 1", name="places_positive"),
+        sa.CheckConstraint(
+            "NOT (is_no_show AND checked_in_at IS NOT NULL)", name="no_show_or_checked_in"
+        ),
+        sa.Index("ix_session_bookings_session_status", "session_id", "status"),
+        sa.Index(
+            "ix_session_bookings_holding",
+            "expires_at",
+            sqlite_where=sa.text("expires_at IS NOT NULL AND cancelled_at IS NULL"),
+            postgresql_where=sa.text("expires_at IS NOT NULL AND cancelled_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[ObjectId]
+    site_id: Mapped[str] = mapped_column(sa.ForeignKey("sites.id"))
+    session_id: Mapped[str] = mapped_column(sa.ForeignKey("sessions.id"))
+    session_type_id: Mapped[str] = mapped_column(sa.ForeignKey("session_types.id"))
+    session_type_name: Mapped[str]
+    order_item_id: Mapped[str] = mapped_column(sa.ForeignKey("order_items.id"), unique=True)
+    order_id: Mapped[str] = mapped_column(sa.ForeignKey("orders.id"), index=True)
+    customer_id: Mapped[str | None] = mapped_column(sa.ForeignKey("customers.id"), index=True)
+    places: Mapped[int]
+    status: Mapped[str] = mapped_column(default="new")
+    stage: Mapped[str] = mapped_column(default="not_arrived")
+    checked_in_at: Mapped[dt.datetime | None]
+    is_no_show: Mapped[bool] = mapped_column(default=False)
+    is_walk_in: Mapped[bool] = mapped_column(default=False)
+    expires_at: Mapped[dt.datetime | None]
+    cancelled_at: Mapped[dt.datetime | None]
+    cancelled_by: Mapped[str | None]
+    created_at: Mapped[dt.datetime]
+    updated_at: Mapped[dt.datetime]
+
+    session: Mapped[Session] = relationship()
+    order: Mapped[Order] = relationship()
+    order_item: Mapped[OrderItem] = relationship(back_populates="booking")
+    customer: Mapped[Customer | None] = relationship()
+    guests: Mapped[list["Guest"]] = relationship(
+        order_by="Guest.position", cascade="all, delete-orphan"
+    )
+
+
+class Guest(Tenant, Base):
+    """A named person of a booking; unnamed places have no row."""
+
+    __tablename__ = "guests"
+    __table_args__ = (sa.UniqueConstraint("session_booking_id", "position"),)
+
+    id: Mapped[ObjectId]
+    session_booking_id: Mapped[str] = mapped_column(sa.ForeignKey("session_bookings.id"))
+    position: Mapped[int]
+    name: Mapped[str]
+    email: Mapped[str] = mapped_column(default="")
+
+
+class LedgerEntry(Tenant, Base):
+    """Append only; an order's balance is the sum of its entries (M1)."""
+
+    __tablename__ = "ledger_entries"
+    __table_args__ = (one_of("kind", "charge", "payment", "refund", "adjustment"),)
+
+    id: Mapped[ObjectId]
+    order_id: Mapped[str] = mapped_column(sa.ForeignKey("orders.id"), index=True)
+    kind: Mapped[str]
+    amount: Mapped[Minor]
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    method: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[dt.datetime]
+
+
+class IdempotencyKey(Tenant, Base):
+    """The stored answer to a form that was sent, written with what it made (H6)."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (sa.UniqueConstraint("organisation_id", "key"),)
+
+    id: Mapped[ObjectId]
+    key: Mapped[str]
+    body_hash: Mapped[str]
+    answer: Mapped[str]
+    created_at: Mapped[dt.datetime]

@@ -1,0 +1,292 @@
+"""Running the day: schedule, roster, check-in, no-show, stages, walk-ins (R26-R28)."""
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload, selectinload
+
+from domain.errors import NotFound
+from domain.visits import Visit, check_in, mark_no_show, move_to_stage
+from models import (
+    LedgerEntry,
+    Room,
+    Session,
+    SessionBooking,
+    SessionType,
+    db,
+    transaction,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One session of the day schedule."""
+
+    id: str
+    name: str
+    local_start: dt.datetime
+    start_time: dt.datetime
+    end_time: dt.datetime
+    minutes: int
+    capacity: int
+    places_taken: int
+    practitioner: str
+    is_private: bool
+    is_cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A room with its sessions of one day; the last lane holds sessions without a room."""
+
+    name: str
+    colour: int
+    turnaround: int
+    blocks: tuple[Block, ...]
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Places taken and places in all, of sessions that take place."""
+        live = [block for block in self.blocks if not block.is_cancelled]
+        return sum(b.places_taken for b in live), sum(b.capacity for b in live)
+
+
+@dataclass(frozen=True, slots=True)
+class RosterLine:
+    """One booking on the roster."""
+
+    id: str
+    name: str
+    email: str
+    phone: str
+    order_ref: str
+    places: int
+    guests: tuple[str, ...]
+    stage: str
+    checked_in_at: dt.datetime | None
+    is_no_show: bool
+    is_walk_in: bool
+    balance: int
+
+    @property
+    def state(self) -> str:
+        """due, arrived, in, out or noshow: the class of its row (VISUAL, Roster row)."""
+        if self.is_no_show:
+            return "noshow"
+        return {
+            "not_arrived": "due",
+            "arrived": "arrived",
+            "in_treatment": "in",
+            "checked_out": "out",
+        }[self.stage]
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """A session with everybody who booked it."""
+
+    session: Session
+    lines: tuple[RosterLine, ...]
+    held: int
+
+    def guests_in(self, state: str) -> int:
+        """How many guests (not bookings) are in a state; "all" for everybody."""
+        return sum(line.places for line in self.lines if state in ("all", line.state))
+
+
+def list_day(organisation_id: str, site_id: str, day: dt.date) -> list[Lane]:
+    """The site's rooms with their sessions on `day`, hidden types left out (R30)."""
+    first = dt.datetime.combine(day, dt.time())
+    rooms = db.session.scalars(
+        sa.select(Room)
+        .where(Room.organisation_id == organisation_id, Room.site_id == site_id)
+        .order_by(Room.position, Room.name)
+    ).all()
+    found = db.session.scalars(
+        sa.select(Session)
+        .join(Session.session_type)
+        .where(
+            Session.organisation_id == organisation_id,
+            Session.site_id == site_id,
+            Session.local_start >= first,
+            Session.local_start < first + dt.timedelta(days=1),
+            sa.not_(SessionType.hidden_on_schedule),
+        )
+        .options(joinedload(Session.session_type), joinedload(Session.practitioner))
+        .order_by(Session.local_start, Session.id)
+    ).all()
+    by_room: dict[str | None, list[Block]] = defaultdict(list)
+    for row in found:
+        by_room[row.room_id].append(_block(row))
+    lanes = [Lane(r.name, r.colour, r.turnaround, tuple(by_room.pop(r.id, ()))) for r in rooms]
+    if by_room:
+        loose = [block for blocks in by_room.values() for block in blocks]
+        lanes.append(Lane("No room", 6, 0, tuple(loose)))
+    return lanes
+
+
+def find_current_session(organisation_id: str, site_id: str, *, now: dt.datetime) -> str | None:
+    """The session that the desk looks after next: the first that has not ended yet."""
+    return db.session.scalar(
+        sa.select(Session.id)
+        .join(Session.session_type)
+        .where(
+            Session.organisation_id == organisation_id,
+            Session.site_id == site_id,
+            Session.deleted_at.is_(None),
+            Session.end_time > now,
+            sa.not_(SessionType.hidden_on_schedule),
+        )
+        .order_by(Session.start_time, Session.id)
+        .limit(1)
+    )
+
+
+def find_roster(organisation_id: str, site_id: str, session_id: str) -> Roster:
+    """The session's confirmed bookings by name; raises NotFound."""
+    row = db.session.scalar(
+        sa.select(Session)
+        .where(
+            Session.organisation_id == organisation_id,
+            Session.site_id == site_id,
+            Session.id == session_id,
+        )
+        .options(
+            joinedload(Session.session_type).selectinload(SessionType.price_rules),
+            joinedload(Session.room),
+            joinedload(Session.practitioner),
+        )
+    )
+    if row is None:
+        raise NotFound("We couldn't find that session.")
+    bookings = db.session.scalars(
+        sa.select(SessionBooking)
+        .where(
+            SessionBooking.organisation_id == organisation_id,
+            SessionBooking.session_id == session_id,
+            SessionBooking.cancelled_at.is_(None),
+        )
+        .options(
+            joinedload(SessionBooking.order),
+            joinedload(SessionBooking.customer),
+            selectinload(SessionBooking.guests),
+        )
+        .order_by(SessionBooking.id)
+    ).all()
+    sold = [booking for booking in bookings if booking.status == "confirmed"]
+    balances = _balances(organisation_id, [booking.order_id for booking in sold])
+    lines = [_line(booking, balances.get(booking.order_id, 0)) for booking in sold]
+    held = sum(b.places for b in bookings if b.status in ("new", "in_progress"))
+    return Roster(row, tuple(sorted(lines, key=lambda line: line.name.casefold())), held)
+
+
+def set_check_in(
+    organisation_id: str, site_id: str, booking_id: str, *, arrived: bool, now: dt.datetime
+) -> str:
+    """Check a party in, or undo it; its session's id. Raises NotFound, WrongState (R26, R27)."""
+    with transaction():
+        booking = _lock(organisation_id, site_id, booking_id)
+        _write(booking, check_in(_visit(booking), arrived=arrived, now=now), now)
+        return booking.session_id
+
+
+def set_no_show(
+    organisation_id: str, site_id: str, booking_id: str, *, missed: bool, now: dt.datetime
+) -> str:
+    """Mark a no-show, or undo it; its session's id (R26-R28)."""
+    with transaction():
+        booking = _lock(organisation_id, site_id, booking_id)
+        _write(booking, mark_no_show(_visit(booking), missed=missed), now)
+        return booking.session_id
+
+
+def set_stage(
+    organisation_id: str, site_id: str, booking_id: str, *, stage: str, now: dt.datetime
+) -> str:
+    """Move the visit to a stage; its session's id (R27)."""
+    with transaction():
+        booking = _lock(organisation_id, site_id, booking_id)
+        _write(booking, move_to_stage(_visit(booking), stage, now=now), now)
+        return booking.session_id
+
+
+def _block(row: Session) -> Block:
+    return Block(
+        id=row.id,
+        name=row.session_type_name,
+        local_start=row.local_start,
+        start_time=row.start_time,
+        end_time=row.end_time,
+        minutes=int((row.end_time - row.start_time).total_seconds() // 60),
+        capacity=row.capacity,
+        places_taken=row.places_taken,
+        practitioner=row.practitioner.name if row.practitioner else "",
+        is_private=row.session_type.visibility != "public",
+        is_cancelled=row.deleted_at is not None,
+    )
+
+
+def _line(booking: SessionBooking, balance: int) -> RosterLine:
+    return RosterLine(
+        id=booking.id,
+        name=booking.order.name,
+        email=booking.order.email,
+        phone=booking.customer.phone if booking.customer else "",
+        order_ref=booking.order.order_ref,
+        places=booking.places,
+        guests=tuple(guest.name for guest in booking.guests[1:]),
+        stage=booking.stage,
+        checked_in_at=booking.checked_in_at,
+        is_no_show=booking.is_no_show,
+        is_walk_in=booking.is_walk_in,
+        balance=balance,
+    )
+
+
+def _balances(organisation_id: str, order_ids: list[str]) -> dict[str, int]:
+    rows = db.session.execute(
+        sa.select(LedgerEntry.order_id, sa.func.sum(LedgerEntry.amount))
+        .where(LedgerEntry.organisation_id == organisation_id, LedgerEntry.order_id.in_(order_ids))
+        .group_by(LedgerEntry.order_id)
+    )
+    return {order_id: int(total) for order_id, total in rows}
+
+
+def _lock(organisation_id: str, site_id: str, booking_id: str) -> SessionBooking:
+    booking = db.session.scalar(
+        sa.select(SessionBooking)
+        .where(
+            SessionBooking.organisation_id == organisation_id,
+            SessionBooking.site_id == site_id,
+            SessionBooking.id == booking_id,
+        )
+        .options(selectinload(SessionBooking.session))
+        .with_for_update(of=SessionBooking)
+        .execution_options(populate_existing=True)
+    )
+    if booking is None:
+        raise NotFound("We couldn't find that booking.")
+    return booking
+
+
+def _visit(booking: SessionBooking) -> Visit:
+    return Visit(
+        status=booking.status,
+        stage=booking.stage,
+        checked_in_at=booking.checked_in_at,
+        is_no_show=booking.is_no_show,
+        is_cancelled=booking.cancelled_at is not None,
+        is_session_cancelled=booking.session.deleted_at is not None,
+    )
+
+
+def _write(booking: SessionBooking, visit: Visit, now: dt.datetime) -> None:
+    before = _visit(booking)
+    if visit == before:
+        return
+    booking.stage = visit.stage
+    booking.checked_in_at = visit.checked_in_at
+    booking.is_no_show = visit.is_no_show
+    booking.updated_at = now

@@ -1,0 +1,269 @@
+"""The page of one session type: its month of prices and the chosen day's sessions (P7)."""
+
+import datetime as dt
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload, selectinload
+
+from domain.calendar import Month, Offering, build_month, offerings
+from domain.eligibility import Offer, Party, Viewer, nearest_party
+from domain.errors import NotFound
+from domain.local_time import local_day
+from models import Session, SessionType, Site, db
+from services.facts import TimetableSlot, Venue, offer_of, timetable_query, timetable_slot, venue_of
+from services.truth import TruthCache
+from services.venues import BY_SLUG
+
+STRIP = 4
+"""Months in the strip above the calendar."""
+FURTHEST = 24
+"""Months ahead that an address may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageKey:
+    """The one small question an unchanged page costs: which rows, at which revision."""
+
+    site_id: str
+    site_revision: int
+    organisation_id: str
+    type_id: str
+    type_revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class DaySlot:
+    """One session of the chosen day as this viewer meets it."""
+
+    offering: Offering
+    room: str
+    room_colour: int
+    practitioner: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonthLink:
+    """One entry of the month strip."""
+
+    year: int
+    month: int
+    lowest: int | None
+    opens_on: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
+class TypePage:
+    """Everything the page shows to one kind of viewer, true until `valid_until`."""
+
+    venue: Venue
+    offer: Offer
+    slug: str
+    name: str
+    summary: str
+    description: str
+    details: dict[str, Any]
+    art: str
+    duration: int
+    categories: tuple[tuple[str, str], ...]
+    shows_prices: bool
+    cancellation: str
+    cancellation_limit: str | None
+    rooms: tuple[str, ...]
+    most_places: int
+    guests: int
+    month: Month
+    strip: tuple[MonthLink, ...]
+    date: dt.date | None
+    slots: tuple[DaySlot, ...]
+    earlier: tuple[int, int] | None
+    later: tuple[int, int] | None
+    valid_until: dt.datetime | None
+
+
+_PAGES: TruthCache[TypePage] = TruthCache(256)
+
+
+def find_page_key(site_slug: str, type_slug: str) -> PageKey:
+    """What the address names, with revisions; NotFound hides private types as well (D2, R30)."""
+    row = db.session.execute(
+        sa.select(
+            Site.id,
+            Site.revision,
+            Site.organisation_id,
+            SessionType.id,
+            SessionType.revision,
+        )
+        .join(SessionType, SessionType.site_id == Site.id)
+        .where(
+            Site.slug == site_slug,
+            SessionType.slug == type_slug,
+            SessionType.visibility == "public",
+            SessionType.offered_online,
+            SessionType.deleted_at.is_(None),
+        ),
+        execution_options=BY_SLUG,
+    ).first()
+    if row is None:
+        raise NotFound("We couldn't find that session. It may no longer be offered.")
+    return PageKey(*row)
+
+
+def find_type_page(
+    key: PageKey,
+    *,
+    viewer: Viewer,
+    guests: int | None,
+    month: tuple[int, int] | None,
+    date: dt.date | None,
+    now: dt.datetime,
+) -> TypePage:
+    """The page for this viewer, party, month and day; from memory while it is still true."""
+    return _PAGES.remember(
+        (key, *viewer_key(viewer), guests, month, date),
+        now,
+        lambda: _with_moment(_read_page(key, viewer, guests, month, date, now)),
+    )
+
+
+def _with_moment(page: TypePage) -> tuple[TypePage, dt.datetime | None]:
+    return page, page.valid_until
+
+
+def _read_page(
+    key: PageKey,
+    viewer: Viewer,
+    guests: int | None,
+    month: tuple[int, int] | None,
+    date: dt.date | None,
+    now: dt.datetime,
+) -> TypePage:
+    session_type, venue = _load_type(key)
+    offer = offer_of(session_type, venue)
+    least = max(1, offer.min_guests)
+    party = Party(guests=nearest_party(offer, least if guests is None else guests))
+    today = local_day(now, venue.zone)
+    shown = month or ((date.year, date.month) if date else (today.year, today.month))
+    strip = _strip(shown, today)
+    slots, scheduled_until = _load_slots(key, strip)
+    found = offerings(offer, [slot.facts for slot in slots], party, viewer, now)
+    by_month = {
+        entry: build_month(*entry, found, offer, now=now, scheduled_until=scheduled_until)
+        for entry in strip
+    }
+    if month is None and date is None:
+        # Land where there is something to book; the calendar opens on it.
+        shown = next((entry for entry in strip if by_month[entry].first_bookable), shown)
+    current = by_month[shown]
+    chosen = date or current.first_bookable
+    named = dict(zip([o.slot.id for o in found], zip(found, slots, strict=True), strict=True))
+    moments = [built.valid_until for built in by_month.values() if built.valid_until]
+    return TypePage(
+        venue=venue,
+        offer=offer,
+        slug=session_type.slug,
+        name=session_type.name,
+        summary=session_type.summary,
+        description=session_type.description,
+        details=session_type.details,
+        art=session_type.image.original_url if session_type.image else "",
+        duration=session_type.duration,
+        categories=tuple((c.slug, c.name) for c in session_type.categories),
+        shows_prices=session_type.include_pricing_on_calendar,
+        cancellation=session_type.customer_cancellation_permitted,
+        cancellation_limit=session_type.customer_cancellation_min_duration,
+        rooms=tuple(dict.fromkeys(slot.room for slot in slots if slot.room)),
+        most_places=max((slot.facts.capacity for slot in slots), default=0),
+        guests=party.guests,
+        month=current,
+        strip=tuple(
+            MonthLink(*entry, by_month[entry].lowest, by_month[entry].opens_on) for entry in strip
+        ),
+        date=chosen,
+        slots=tuple(
+            _day_slot(*pair) for pair in named.values() if pair[0].slot.local_start.date() == chosen
+        ),
+        earlier=_step(shown, -1) if shown > (today.year, today.month) else None,
+        later=_step(shown, 1) if shown < _step((today.year, today.month), FURTHEST) else None,
+        valid_until=min(moments) if moments else None,
+    )
+
+
+def _load_type(key: PageKey) -> tuple[SessionType, Venue]:
+    session_type, site = db.session.execute(
+        sa.select(SessionType, Site)
+        .join(Site, SessionType.site_id == Site.id)
+        .where(SessionType.organisation_id == key.organisation_id, SessionType.id == key.type_id)
+        .options(
+            joinedload(SessionType.image),
+            selectinload(SessionType.price_rules),
+            selectinload(SessionType.categories),
+        )
+    ).one()
+    return session_type, venue_of(site)
+
+
+def _load_slots(
+    key: PageKey, strip: list[tuple[int, int]]
+) -> tuple[list[TimetableSlot], dt.date | None]:
+    first = dt.datetime.combine(dt.date(*strip[0], 1), dt.time())
+    last = dt.datetime.combine(dt.date(*_step(strip[-1], 1), 1), dt.time())
+    until = (
+        sa.select(sa.func.max(Session.local_start))
+        .where(
+            Session.organisation_id == key.organisation_id,
+            Session.session_type_id == key.type_id,
+            Session.deleted_at.is_(None),
+        )
+        .scalar_subquery()
+    )
+    rows = db.session.execute(
+        timetable_query(key.organisation_id)
+        .add_columns(until)
+        .where(
+            Session.session_type_id == key.type_id,
+            Session.local_start >= first,
+            Session.local_start < last,
+        )
+    ).all()
+    if rows:
+        return [timetable_slot(row) for row in rows], rows[0][-1].date()
+    latest = db.session.scalar(
+        sa.select(sa.func.max(Session.local_start)).where(
+            Session.organisation_id == key.organisation_id,
+            Session.session_type_id == key.type_id,
+            Session.deleted_at.is_(None),
+        )
+    )
+    return [], latest.date() if latest else None
+
+
+def _strip(shown: tuple[int, int], today: dt.date) -> list[tuple[int, int]]:
+    first = (today.year, today.month)
+    if shown < first:
+        first = shown
+    elif shown > _step(first, STRIP - 1):
+        first = _step(shown, 1 - STRIP)
+    return [_step(first, number) for number in range(STRIP)]
+
+
+def _step(month: tuple[int, int], number: int) -> tuple[int, int]:
+    year, index = divmod(month[0] * 12 + month[1] - 1 + number, 12)
+    return year, index + 1
+
+
+def is_planned_month(year: int, month: int, today: dt.date) -> bool:
+    """Whether an address may ask for this month: a year back to two years ahead."""
+    this = (today.year, today.month)
+    return 1 <= month <= 12 and _step(this, -12) <= (year, month) <= _step(this, FURTHEST)
+
+
+def viewer_key(viewer: Viewer) -> tuple[Hashable, ...]:
+    """What of a viewer changes the answer: two people alike see one kept page."""
+    return (viewer.is_signed_in, viewer.memberships, tuple(sorted(viewer.booked_on.items())))
+
+
+def _day_slot(found: Offering, slot: TimetableSlot) -> DaySlot:
+    return DaySlot(found, slot.room, slot.room_colour, slot.practitioner)
