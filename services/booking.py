@@ -373,8 +373,8 @@ def _new_order(
     *,
     sold_by: str = "shop",
 ) -> Order:
-    code, currency = db.session.execute(
-        sa.select(Organisation.code, Site.currency)
+    code, site = db.session.execute(
+        sa.select(Organisation.code, Site)
         .join(Site, Site.organisation_id == Organisation.id)
         .where(Site.organisation_id == organisation_id, Site.id == found.site_id)
     ).one()
@@ -388,11 +388,11 @@ def _new_order(
     order = Order(
         id=new_object_id(),
         organisation_id=organisation_id,
-        site_id=found.site_id,
+        site=site,
         sold_by=sold_by,
         order_ref=f"{code} {''.join(secrets.choice(_REF_LETTERS) for _ in range(6))}",
         secret=secrets.token_urlsafe(24),
-        currency=currency,
+        currency=site.currency,
         name=customer.name if customer else "",
         email=customer.email if customer else "",
         held_since=now,
@@ -415,7 +415,7 @@ def _hold_line(
         live.remove(line)
     db.session.flush()
     db.session.refresh(found)
-    venue = venue_of(db.session.get_one(Site, found.site_id))
+    venue = venue_of(order.site)
     offer, slot = offer_of(found.session_type, venue), slot_of(found)
     if viewer.is_signed_in and offer.max_bookings_per_member is not None and order.customer_id:
         viewer = replace(viewer, booked_on=_booked_on(organisation_id, order.customer_id, found.id))

