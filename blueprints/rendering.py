@@ -161,16 +161,10 @@ def icon(name: str, label: str = "") -> Markup:
 @lru_cache(maxsize=4096)
 def say_amount(minor: int, currency: str, locale: str = "en_GB") -> str:
     """£108.00: a sum, with its decimals (P8)."""
-    decimals = exponent(currency)
-    pattern = "¤#,##0" if decimals == 0 else "¤#,##0." + "0" * decimals
-    text = format_currency(
-        Decimal(minor).scaleb(-decimals),
-        currency,
-        format=pattern if locale.startswith("en") else None,
-        locale=locale,
-        currency_digits=True,
-    )
-    return text.replace("\xa0", " ")
+    major = Decimal(minor).scaleb(-exponent(currency))
+    text = format_currency(major, currency, locale=locale, currency_digits=True)
+    # A code of letters stands apart from its number.
+    return re.sub(r"(?<=[A-Z]{3})(?=\d)", " ", text.replace("\xa0", " "))
 
 
 def say_price(minor: int, currency: str, locale: str = "en_GB") -> str:
@@ -179,7 +173,9 @@ def say_price(minor: int, currency: str, locale: str = "en_GB") -> str:
         return "Free"
     text = say_amount(minor, currency, locale)
     decimals = exponent(currency)
-    return text[: -decimals - 1] if decimals and minor % 10**decimals == 0 else text
+    if decimals and minor % 10**decimals == 0:
+        text = re.sub(rf"[.,]0{{{decimals}}}(?!\d)", "", text)
+    return text
 
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})

@@ -52,6 +52,21 @@ class TimetableSlot:
     practitioner: str
 
 
+_NO_TEXTS: dict[str, Any] = {
+    "legal": "",
+    "headline": "",
+    "lede": "",
+    "strap": "",
+    "description": "",
+    "address": [],
+    "hours": [],
+    "directions": "",
+    "hero_art": "",
+    "map_art": "",
+    "facts": [],
+}
+
+
 def venue_of(site: Site) -> Venue:
     """The values of a site row."""
     return Venue(
@@ -69,7 +84,7 @@ def venue_of(site: Site) -> Venue:
         opens_at=site.opens_at,
         closes_at=site.closes_at,
         hold=dt.timedelta(minutes=site.hold_minutes),
-        texts=site.texts,
+        texts={**_NO_TEXTS, **site.texts},
         brand=site.brand,
     )
 

@@ -167,7 +167,7 @@ def _read_page(
         name=session_type.name,
         summary=session_type.summary,
         description=session_type.description,
-        details=session_type.details,
+        details={"spec": [], "bring": [], **session_type.details},
         art=session_type.image.original_url if session_type.image else "",
         duration=session_type.duration,
         categories=tuple((c.slug, c.name) for c in session_type.categories),
@@ -192,16 +192,22 @@ def _read_page(
 
 
 def _load_type(key: PageKey) -> tuple[SessionType, Venue]:
-    session_type, site = db.session.execute(
-        sa.select(SessionType, Site)
-        .join(Site, SessionType.site_id == Site.id)
-        .where(SessionType.organisation_id == key.organisation_id, SessionType.id == key.type_id)
-        .options(
-            joinedload(SessionType.image),
-            selectinload(SessionType.price_rules),
-            selectinload(SessionType.categories),
+    session_type, site = (
+        db.session.execute(
+            sa.select(SessionType, Site)
+            .join(Site, SessionType.site_id == Site.id)
+            .where(
+                SessionType.organisation_id == key.organisation_id, SessionType.id == key.type_id
+            )
+            .options(
+                joinedload(SessionType.image),
+                selectinload(SessionType.price_rules),
+                joinedload(SessionType.categories),
+            )
         )
-    ).one()
+        .unique()
+        .one()
+    )
     return session_type, venue_of(site)
 
 

@@ -48,6 +48,7 @@ class Cell:
     sentence: str
     flag: str
     flag_icon: str
+    price_code: str
     price: str
     note: str
     marks: tuple[tuple[str, str], ...]
@@ -150,6 +151,12 @@ class CalendarText:
     def price(self, minor: int) -> str:
         return say_price(minor, self.page.venue.currency, self.page.venue.locale)
 
+    @property
+    def currency_code(self) -> str:
+        """The code that stands before prices where the currency has no short sign."""
+        sample = self.price(1)
+        return sample[:3] if sample[:3].isalpha() else ""
+
     def month_note(self, link: MonthLink) -> str:
         """from £34, opens 1 July, or nothing bookable."""
         if link.lowest is not None:
@@ -222,7 +229,8 @@ class CalendarText:
             sentence=say_cell(day, shown),
             flag=f"{day.places_left} left" if day.state == "few" else "",
             flag_icon="",
-            price=shown,
+            price_code=shown[:4] if self.currency_code and shown != "Free" else "",
+            price=shown.removeprefix(f"{self.currency_code} ") if self.currency_code else shown,
             note=note,
             marks=tuple(_mark(hour, kind) for hour, kind in day.marks),
         )

@@ -227,6 +227,15 @@ def test_p10_a_membership_counts_on_the_date_of_the_session(memberships, amount)
     assert price_for(offer, slot_at("2026-06-12T18:00"), viewer).amount == amount
 
 
+def test_p10_t5_the_last_day_of_a_membership_is_the_sites_own():
+    zone = ZoneInfo("America/New_York")
+    offer = Offer(id="t", name="Sauna", zone=zone, rules=(MEMBERS, ALWAYS))
+    late = slot_at("2026-06-12T23:30", zone="America/New_York")
+    member = Viewer(True, (Membership("gold", day("2026-01-01"), day("2026-06-12")),))
+    assert late.start_time.date() == day("2026-06-13")
+    assert price_for(offer, late, member).amount == 3600
+
+
 def test_p10_asked_without_a_viewer_the_price_is_the_visitors():
     assert price_of(FRIDAY_EVENING, [MEMBERS, ALWAYS]).amount == 4800
     assert price_of(FRIDAY_EVENING, [MEMBERS]).amount is None

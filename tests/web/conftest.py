@@ -1,0 +1,132 @@
+"""A client that returns parsed pages and checks each one it fetches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from flask import Flask, url_for
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+
+class Page:
+    """A parsed answer."""
+
+    def __init__(self, response: TestResponse) -> None:
+        self.response = response
+        self.status = response.status_code
+        self.html = response.get_data(as_text=True)
+        self.soup = BeautifulSoup(self.html, "html5lib")
+
+    def text(self, selector: str = "body") -> str:
+        found = self.soup.select_one(selector)
+        assert found is not None, f"nothing matches {selector}"
+        return " ".join(found.get_text(" ").split())
+
+    def all(self, selector: str) -> list[Tag]:
+        return list(self.soup.select(selector))
+
+    def one(self, selector: str) -> Tag:
+        found = self.all(selector)
+        assert len(found) == 1, f"{len(found)} match {selector}"
+        return found[0]
+
+    def form(self, selector: str) -> dict[str, str]:
+        """What a browser would send for this form, its buttons left out."""
+        form = self.one(selector)
+        return {
+            str(field["name"]): str(field.get("value", ""))
+            for field in form.select("input[name]")
+            if field.get("type") != "checkbox" or field.has_attr("checked")
+        }
+
+
+def check_page(page: Page) -> None:
+    """What every page of ours keeps: one h1, a title, labels, actions, links beside hx-get."""
+    soup = page.soup
+    assert len(soup.select("h1")) == 1, "one h1 a page"
+    assert soup.title is not None
+    assert soup.title.get_text().strip()
+    ids = [tag["id"] for tag in soup.select("[id]")]
+    assert len(ids) == len(set(ids)), (
+        f"duplicate ids: {sorted({i for i in ids if ids.count(i) > 1})}"
+    )
+    labelled = {label.get("for") for label in soup.select("label[for]")}
+    for field in soup.select("input:not([type=hidden]), select, textarea"):
+        named = field.get("id") in labelled or field.find_parent("label") or field.get("aria-label")
+        assert named, f"no label for {field}"
+    for form in soup.select("form"):
+        assert form.get("action"), f"no action on {form}"
+        assert form.get("method"), f"no method on {form}"
+        if form["method"] == "post":
+            assert form.select_one("[name=csrf_token]"), f"no CSRF token in {form}"
+    for link in soup.select("a[hx-get]"):
+        assert link.get("href")
+    assert not soup.select("[style], style, script:not([src]), [onclick]"), "inline style or script"
+
+
+@dataclass
+class Browser:
+    """One person's client; cookies and CSRF tokens are carried as a browser would."""
+
+    client: FlaskClient
+    app: Flask
+
+    def url(self, endpoint: str, **values: Any) -> str:
+        with self.app.test_request_context():
+            return url_for(endpoint, **values)
+
+    def get(self, url: str, status: int = 200, **kwargs: Any) -> Page:
+        page = Page(self.client.get(url, **kwargs))
+        assert page.status == status, f"{url}: {page.status}\n{page.text()[:600]}"
+        if page.response.mimetype == "text/html" and status != 304 and "<html" in page.html:
+            check_page(page)
+        return page
+
+    def fragment(self, url: str, status: int = 200) -> Page:
+        return self.get(url, status, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+
+    def token(self) -> str:
+        page = Page(self.client.get("/account/sign-in"))
+        return str(page.all("input[name=csrf_token]")[0]["value"])
+
+    def post(
+        self, url: str, fields: dict[str, Any], status: int | None = None, **kwargs: Any
+    ) -> Page:
+        fields = {"csrf_token": fields.get("csrf_token") or self.token(), **fields}
+        page = Page(self.client.post(url, data=fields, **kwargs))
+        if status is not None:
+            assert page.status == status, f"{url}: {page.status}\n{page.text()[:600]}"
+        if (
+            page.response.mimetype == "text/html"
+            and "<html" in page.html
+            and page.status not in (303,)
+        ):
+            check_page(page)
+        return page
+
+    def sign_in(self, email: str, password: str, door: str = "/account/sign-in") -> None:
+        self.post(door, {"email": email, "password": password}, 303)
+
+
+@pytest.fixture
+def browser(app: Flask) -> Browser:
+    return Browser(app.test_client(), app)
+
+
+@pytest.fixture
+def other_browser(app: Flask) -> Browser:
+    return Browser(app.test_client(), app)
+
+
+@pytest.fixture
+def make(app: Flask) -> Iterator[Any]:
+    """Calls a factory in an application context of its own and returns plain ids and slugs."""
+
+    def call(function: Any) -> Any:
+        with app.app_context():
+            return function()
+
+    return call
