@@ -41,6 +41,7 @@ def configure(app: Flask, config: dict[str, Any] | None) -> None:
         REMEMBER_COOKIE_SECURE=bool(app.config["PRODUCTION"]),
         WTF_CSRF_TIME_LIMIT=None,
         RATELIMIT_STORAGE_URI="memory://",
+        RATELIMIT_HEADERS_ENABLED=True,
         TEMPLATES_AUTO_RELOAD=False,
     )
     app.config.update(config or {})

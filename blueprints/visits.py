@@ -32,8 +32,13 @@ def forget_basket(site_id: str, *, order_secret: str) -> None:
 
 
 def deed_key(form_key: str) -> str:
-    """The key of a form in this turn of the visit: a kept page may be sent again after buying."""
-    return f"{form_key[:100]}:{visit.get('turn', 0)}" if form_key else ""
+    """The key of a form, for this browser and this turn of its visit.
+
+    A kept page may be sent again after buying, and that is another deed.
+    """
+    return (
+        f"{form_key[:100]}:{visit.get('turn', 0)}:{visit.get('csrf_token', '')}" if form_key else ""
+    )
 
 
 def last_order(site_id: str) -> str | None:

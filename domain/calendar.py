@@ -29,10 +29,11 @@ STATE_OF_REFUSAL = {
     "member": "members_only",
     "signed_in": "members_only",
     "window_closed": "too_soon",
+    "max_bookings_per_member": "booked",
 }
 """Which calendar state stands for a refusal; any other means "nothing to book here"."""
 
-NEARNESS = ("waiting_list", "opens_later", "members_only", "too_soon", "full")
+NEARNESS = ("waiting_list", "opens_later", "members_only", "too_soon", "full", "booked")
 """Of several unbookable sessions, the state nearest to bookable is told (DECISIONS, Price)."""
 
 
@@ -96,7 +97,7 @@ class Day:
     @property
     def is_link(self) -> bool:
         """A day that does something is a link; any other is not."""
-        return self.state in ("available", "few", "waiting_list", "full", "members_only")
+        return self.state in ("available", "few", "waiting_list", "full", "members_only", "booked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,7 @@ _SAID = {
     "members_only": "members only",
     "too_soon": "too late to book online, call us",
     "over": "no more sessions today",
+    "booked": "you have already booked",
     "nothing": "nothing on sale",
     "unscheduled": "not yet scheduled",
     "closed": "no sessions",

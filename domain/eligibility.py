@@ -193,7 +193,7 @@ def nearest_party(offer: Offer, wanted: int) -> int:
 def largest_party(offer: Offer) -> int:
     """The most guests a booking of this type may have."""
     least = max(1, offer.min_guests)
-    return max(least, offer.max_guests if offer.max_guests is not None else MAX_PARTY)
+    return max(least, min(offer.max_guests or MAX_PARTY, MAX_PARTY))
 
 
 def _bound(interval: Interval | None, offer: Offer, slot: Slot) -> dt.datetime | None:

@@ -7,6 +7,7 @@ from domain.errors import RuleBroken
 
 MAX_NAME = 200
 _TAG = re.compile(r"<[^>]*>|[<>]")
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\]+\.[^\s@.<>\"(),:;\[\]\\]{2,}")
 
 
@@ -21,9 +22,16 @@ def check_name(text: str, *, field: str = "name", who: str = "your name") -> str
             code="name_too_long",
             field=field,
         )
-    if _TAG.search(name) or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+    if not any(unicodedata.category(letter)[0] in "LN" for letter in name):
+        raise RuleBroken(f"Enter {who}.", code="name_missing", field=field)
+    if _TAG.search(name) or any(_is_unseen(letter) for letter in name):
         raise RuleBroken("Leave out the < and > signs.", code="name_markup", field=field)
     return name
+
+
+def _is_unseen(letter: str) -> bool:
+    """Control characters, and marks that would turn the text around them."""
+    return unicodedata.category(letter) in ("Cc", "Cs") or letter in _TURNING
 
 
 def check_email(text: str, *, field: str = "email") -> str:

@@ -87,7 +87,7 @@ def hold_places(
     A line for the same session is replaced. Raises NotBookable with the code of the first check
     that failed, NotFound, KeyReused.
     """
-    body = {"session": session_id, "guests": guests, "basket": basket_secret or ""}
+    body = {"session": session_id, "guests": guests}
 
     def deed() -> str:
         found = _load_session(organisation_id, session_id)
@@ -109,10 +109,11 @@ def renew_hold(organisation_id: str, secret: str, *, now: dt.datetime) -> None:
         if not lines or order.held_since is None:
             raise HoldExpired
         expires_at = min(line.expires_at for line in lines if line.expires_at)
-        if not can_renew(now, order.held_since, expires_at):
+        hold = venue_of(order.site).hold
+        if not can_renew(now, order.held_since, expires_at, hold):
             raise HoldCeilingReached
         for line in lines:
-            line.expires_at = renewed_deadline(now, order.held_since, venue_of(order.site).hold)
+            line.expires_at = renewed_deadline(now, order.held_since, hold)
 
 
 def drop_line(organisation_id: str, secret: str, booking_id: str, *, now: dt.datetime) -> None:

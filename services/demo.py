@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
@@ -68,7 +67,8 @@ RESERVED_SLUGS = frozenset(
 _PICTURES = Path(__file__).resolve().parent.parent / "static" / "img"
 _SEASONS_AHEAD = dt.timedelta(days=400)
 _MINUTE = dt.timedelta(minutes=1)
-_TEXTS = "legal headline lede strap description address hours directions facts".split()
+_SAME_IN_SITE = "slug name place zone currency locale email phone brand".split()
+_TEXTS_OF_SITE = "legal headline lede strap description address hours directions facts".split()
 _SAME_IN_TYPE = """
     slug name summary description duration visibility offered_online hidden_on_schedule
     customers_only members_only max_bookings_per_member membership_booking_windows_enabled
@@ -145,13 +145,11 @@ def _read(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text("utf-8"))
 
 
-def _read_organisations(folder: Path) -> list[Row]:
-    plans = [_read(path) for path in sorted(folder.glob("*.toml"))]
+def _read_organisations(folder: Path) -> Sequence[Row]:
+    files = [_read(path) for path in sorted(folder.glob("*.toml"))]
+    plans = [plan for plan in files if "organisation" in plan]
     # The house with several sites first: it is the one that people look at.
-    plans = sorted(
-        (plan for plan in plans if "organisation" in plan),
-        key=lambda plan: -len(plan["sites"]),
-    )
+    plans.sort(key=lambda plan: -len(plan["sites"]))
     for site in (site for plan in plans for site in plan["sites"]):
         if site["slug"] in RESERVED_SLUGS:
             raise ValueError(
@@ -197,16 +195,15 @@ class _Founding:
 
     def _found_sites(self) -> None:
         for row in self._plan["sites"]:
-            texts = {name: row[name] for name in _TEXTS}
+            texts = {name: row[name] for name in _TEXTS_OF_SITE}
             texts["hero_art"] = _art_path(row["hero_art"])
             texts["map_art"] = _art_path(row["map_art"]) if row.get("map_art") else ""
-            same = "slug name place zone currency locale email phone brand".split()
             self._sites[row["key"]] = Site(
                 organisation_id=self._organisation_id,
                 opens_at=dt.time.fromisoformat(row["opens_at"]),
                 closes_at=dt.time.fromisoformat(row["closes_at"]),
                 texts=texts,
-                **{name: row[name] for name in same},
+                **{name: row[name] for name in _SAME_IN_SITE},
             )
         _write(self._sites.values())
 
@@ -383,7 +380,8 @@ class _Founding:
     def _found_staff(self) -> None:
         for row in self._plan["staff"]:
             account = self._account(row["name"], row["email"], row["password"])
-            sites = [self._sites[key].id for key in row.get("sites", [])] or [None]
+            keys = row.get("sites", [])
+            site_ids: list[str | None] = [self._sites[key].id for key in keys]
             _write(
                 StaffGrant(
                     organisation_id=self._organisation_id,
@@ -393,7 +391,7 @@ class _Founding:
                     title=row["title"],
                 )
                 for right in row["rights"]
-                for site_id in sites
+                for site_id in site_ids or [None]
             )
 
     def _found_customer(self, row: Row) -> _Person:
@@ -555,7 +553,7 @@ class _Diary:
                 SessionBooking.organisation_id == self._house.organisation_id,
                 Session.start_time <= self._now + 20 * _MINUTE,
             )
-            .order_by(Session.start_time, SessionBooking.id)
+            .order_by(Session.start_time, SessionBooking.created_at)
         ).all()
         for booking_id, site_id, start, end in rows:
             self._receive(booking_id, site_id, start, end)
@@ -565,13 +563,15 @@ class _Diary:
         types = db.session.execute(
             sa.select(SessionType, Site)
             .join(Site, SessionType.site_id == Site.id)
-            .where(SessionType.organisation_id == organisation_id, SessionType.id.in_(self._fill))
+            .where(
+                SessionType.organisation_id == organisation_id, SessionType.id.in_(list(self._fill))
+            )
             .options(selectinload(SessionType.price_rules))
         ).all()
         offers = {row.id: (offer_of(row, venue_of(site)), site.id) for row, site in types}
         rows = db.session.execute(
             timetable_query(organisation_id).where(
-                Session.session_type_id.in_(self._fill),
+                Session.session_type_id.in_(list(self._fill)),
                 Session.start_time > self._now - dt.timedelta(days=past_days + 1),
                 Session.start_time < self._now + dt.timedelta(days=coming_days + 1),
             )
@@ -585,7 +585,8 @@ class _Diary:
                 found.append(_Dated(offer, site_id, slot, distance))
         # Rows are expired at each rollback, so none is kept for the hundreds that follow.
         db.session.expunge_all()
-        return sorted(found, key=lambda dated: (dated.day, dated.offer.id, dated.slot.id))
+        position = {type_id: number for number, type_id in enumerate(self._fill)}
+        return sorted(found, key=lambda dated: (dated.day, position[dated.offer.id]))
 
     def _book_for_customer(self, person: _Person) -> None:
         held = {membership.type_id for membership in person.memberships}
@@ -605,24 +606,20 @@ class _Diary:
     def _wanted(self, group: Sequence[_Dated]) -> Iterator[tuple[_Dated, int, int]]:
         """Of each session of an offer's day the places to sell, and the most of them."""
         offer, day, distance = group[0].offer, group[0].day, group[0].distance
-        mood = self._chance.random()
         is_near = 0 <= distance <= self.NEAR
         is_small = sum(dated.slot.capacity for dated in group) <= self.SMALL
-        is_full = distance >= 0 and (offer.id, WEEKDAYS[day.weekday()]) in self._full
+        lot = self._chance.random() if is_near and is_small else 1.0
+        if distance >= 0 and (offer.id, WEEKDAYS[day.weekday()]) in self._full:
+            lot = 0.0
         for dated in group:
             capacity = dated.slot.capacity
-            if is_full or (is_near and is_small and mood < 0.05):
+            if lot < 0.05 or (lot < 0.15 and dated is not group[-1]):
                 yield dated, capacity, capacity
-            elif is_near and is_small and mood < 0.15 and dated is not group[-1]:
-                yield dated, capacity, capacity
-            elif is_near and self._is_nearly_gone(is_small, mood):
+            elif lot < 0.15 or (is_near and not is_small and self._chance.random() < 0.06):
                 few = capacity - self._chance.randint(1, 3)
                 yield dated, few, few
             else:
                 yield dated, self._share(dated), capacity
-
-    def _is_nearly_gone(self, is_small: bool, mood: float) -> bool:
-        return mood < 0.15 if is_small else self._chance.random() < 0.06
 
     def _share(self, dated: _Dated) -> int:
         fill = self._fill[dated.offer.id] * _liveliness(dated.distance)
@@ -727,7 +724,7 @@ class _Diary:
     def _receive(self, booking_id: str, site_id: str, start: dt.datetime, end: dt.datetime) -> None:
         at_desk = (self._house.organisation_id, site_id, booking_id)
         lot = self._chance.random()
-        early = start - self._chance.randint(3, 14) * _MINUTE
+        early = start - self._chance.randint(3, 18) * _MINUTE
         if start > self._now:
             # About to begin: some are here already.
             if early <= self._now:
@@ -754,7 +751,7 @@ def _liveliness(distance: int) -> float:
     """Today is busiest; what lies behind is thinned, and far days are still empty."""
     if distance == 0:
         return 1.25
-    return 0.4 * math.exp((distance + 1) / 6) if distance < 0 else math.exp(-distance / 7)
+    return 0.4 * math.exp((distance + 1) / 6) if distance < 0 else math.exp(-distance / 6.5)
 
 
 def _is_in_the_way(visit: _Dated, dated: _Dated) -> bool:

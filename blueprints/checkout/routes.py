@@ -160,7 +160,7 @@ def _page(
         seconds=max(0, int((expires_at - now).total_seconds())) if expires_at else 0,
         hold_seconds=int(venue.hold.total_seconds()),
         can_keep=bool(
-            expires_at and order.held_since and can_renew(now, order.held_since, expires_at)
+            expires_at and order.held_since and can_renew(now, order.held_since, expires_at, venue.hold)
         ),
         badge=None,
         status=status,

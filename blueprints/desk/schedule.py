@@ -1,7 +1,7 @@
 """The day schedule as a grid of five-minute rows."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.local_time import to_local
 from services.desk import Block, Lane

@@ -21,6 +21,7 @@ CLASS_OF_STATE = {
     "full": "is-soldout",
     "opens_later": "is-far",
     "members_only": "is-member",
+    "booked": "is-available",
     "too_soon": "is-soon",
 }
 NOTE_OF_STATE = {
@@ -28,6 +29,7 @@ NOTE_OF_STATE = {
     "full": "Full",
     "members_only": "Members",
     "too_soon": "Call us",
+    "booked": "Booked",
     "over": "Over",
     "unscheduled": "Not yet",
     "closed": "Closed",

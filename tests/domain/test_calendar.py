@@ -173,7 +173,7 @@ def test_p7_each_unbookable_state_can_be_had(state):
 
 
 def test_p7_the_order_of_nearness_is_the_settled_one():
-    assert NEARNESS == ("waiting_list", "opens_later", "members_only", "too_soon", "full")
+    assert NEARNESS == ("waiting_list", "opens_later", "members_only", "too_soon", "full", "booked")
     assert set(STATE_OF_REFUSAL.values()) <= set(NEARNESS)
 
 

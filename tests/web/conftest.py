@@ -112,12 +112,12 @@ class Browser:
 
 
 @pytest.fixture
-def browser(app: Flask) -> Browser:
+def visitor(app: Flask) -> Browser:
     return Browser(app.test_client(), app)
 
 
 @pytest.fixture
-def other_browser(app: Flask) -> Browser:
+def other_visitor(app: Flask) -> Browser:
     return Browser(app.test_client(), app)
 
 
