@@ -658,8 +658,7 @@ class _Diary:
     def _sell(self, dated: _Dated, people: Sequence[_Person], size: int) -> bool:
         """Sell to the first of `people` who may book this and has the time for it."""
         for person in people:
-            visits = self._visits[person.email, dated.day]
-            if any(_is_in_the_way(visit, dated) for visit in visits):
+            if self._is_elsewhere(person, dated):
                 continue
             viewer = _viewer(dated.offer, person)
             moment = self._moment(dated, viewer)
@@ -671,6 +670,10 @@ class _Diary:
                 return True
         return False
 
+    def _is_elsewhere(self, person: _Person, dated: _Dated) -> bool:
+        visits = self._visits[person.email, dated.day]
+        return any(_is_in_the_way(visit, dated) for visit in visits)
+
     def _moment(self, dated: _Dated, viewer: Viewer) -> dt.datetime | None:
         """When they booked: in the window, before the start and before now."""
         opens, closes = window_for(dated.offer, dated.slot, viewer)
@@ -679,8 +682,10 @@ class _Diary:
             last = min(last, closes)
         if opens is not None and opens > last:
             return None
-        moment = last - dt.timedelta(seconds=round(self._chance.expovariate(1 / 4.0) * 86400))
-        return moment if opens is None else max(moment, opens)
+        moment = last - dt.timedelta(days=self._chance.expovariate(1 / 4.0))
+        if opens is not None and moment < opens:
+            moment = opens + (last - opens) * self._chance.random()
+        return moment.replace(microsecond=0)
 
     def _order(
         self, dated: _Dated, person: _Person, viewer: Viewer, size: int, moment: dt.datetime
@@ -715,7 +720,11 @@ class _Diary:
     def _guest_names(self, dated: _Dated, person: _Person, size: int) -> list[list[str]]:
         if dated.offer.max_per_guest is None:
             return []
-        others = [other for other in self._candidates(dated) if other.email != person.email]
+        others = [
+            other
+            for other in self._candidates(dated)
+            if other.email != person.email and not self._is_elsewhere(other, dated)
+        ]
         guests = others[: size - 1]
         for guest in guests:
             self._visits[guest.email, dated.day].append(dated)
@@ -751,7 +760,7 @@ def _liveliness(distance: int) -> float:
     """Today is busiest; what lies behind is thinned, and far days are still empty."""
     if distance == 0:
         return 1.25
-    return 0.4 * math.exp((distance + 1) / 6) if distance < 0 else math.exp(-distance / 6.5)
+    return 0.4 * math.exp((distance + 1) / 6) if distance < 0 else math.exp(-distance / 6)
 
 
 def _is_in_the_way(visit: _Dated, dated: _Dated) -> bool:

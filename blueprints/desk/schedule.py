@@ -9,12 +9,19 @@ from services.facts import Venue
 
 ROW = 5
 """Minutes a row (static/css/staff-time.css)."""
-LONGEST = 288
+SHORT = 11
+"""Under so many rows a block is drawn more tightly."""
+TINY = 7
+"""Under so many its time and name share a line."""
+LONG = 18
+"""From so many on a name may take two lines."""
+MOST_COLUMNS = 6
+"""So many overlapping blocks lie side by side; more share the last column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A block with its rows and what it looks like now."""
+    """A block with its rows, its column among those it overlaps, and what it looks like now."""
 
     block: Block
     at: int
@@ -22,6 +29,8 @@ class Placed:
     turnaround: int
     css: str
     percent: int
+    column: int = 1
+    columns: int = 1
 
 
 class Grid:
@@ -49,7 +58,7 @@ class Grid:
         self.now_time = local
 
     def placed(self, lane: Lane) -> list[Placed]:
-        return [self._place(block, lane) for block in lane.blocks]
+        return _side_by_side([self._place(block, lane) for block in lane.blocks])
 
     @property
     def guests(self) -> int:
@@ -63,7 +72,9 @@ class Grid:
         return ((hour - self.first) * 60 + minute) // ROW + 1
 
     def _place(self, block: Block, lane: Lane) -> Placed:
-        rows = min(LONGEST, max(1, -(-block.minutes // ROW)))
+        at = self._row(block.local_start.hour, block.local_start.minute)
+        room = len(self.hours) * 60 // ROW + 1 - at
+        rows = min(room, max(1, -(-block.minutes // ROW)))
         states = []
         if block.is_cancelled:
             states.append("is-off")
@@ -73,13 +84,35 @@ class Grid:
             states.append("is-now")
         if block.is_private:
             states.append("is-private")
-        if rows < 11:
+        if rows < SHORT:
             states.append("is-short")
+        if rows < TINY:
+            states.append("is-tiny")
+        if rows >= LONG:
+            states.append("is-long")
         return Placed(
             block=block,
-            at=self._row(block.local_start.hour, block.local_start.minute),
+            at=at,
             rows=rows,
-            turnaround=lane.turnaround // ROW,
+            turnaround=0 if block.is_cancelled else min(lane.turnaround // ROW, room - rows),
             css=" ".join(states),
             percent=round(100 * block.places_taken / block.capacity),
         )
+
+
+def _side_by_side(placed: list[Placed]) -> list[Placed]:
+    """Blocks that overlap, directly or by way of others, share the width of their lane."""
+    done: list[Placed] = []
+    group: list[Placed] = []
+    ends: list[int] = []
+    for one in sorted(placed, key=lambda one: one.at):
+        if ends and one.at >= max(ends):
+            done += [replace(it, columns=len(ends)) for it in group]
+            group, ends = [], []
+        free = (n for n, end in enumerate(ends) if end <= one.at)
+        column = next(free, min(len(ends), MOST_COLUMNS - 1))
+        if column == len(ends):
+            ends.append(0)
+        ends[column] = max(ends[column], one.at + one.rows)
+        group.append(replace(one, column=column + 1))
+    return done + [replace(it, columns=len(ends)) for it in group]
