@@ -48,7 +48,7 @@ def load(if_empty: bool) -> None:
 def sign_ins() -> None:
     """Print who can sign in to the demo."""
     for name, role, email, password in list_sign_ins(DEMO_FOLDER):
-        click.echo(f"  {name:<24} {role:<40} {email:<36} {password}")
+        click.echo(f"  {name:<34} {role:<40} {email:<32} {password}")
 
 
 @click.command("worker")

@@ -23,9 +23,11 @@ from domain.holds import can_renew, first_deadline, renewed_deadline
 from domain.people import check_email, check_name, email_key, guest_key
 from domain.words import count
 from models import (
+    Account,
     Customer,
     Guest,
     LedgerEntry,
+    Membership,
     Order,
     OrderItem,
     Organisation,
@@ -186,6 +188,7 @@ def confirm_order(
         lines = _confirmable_lines(order, now)
         _name_guests(lines, booker, address, guest_names)
         customer = _find_or_add_customer(organisation_id, booker, address, account_id, now)
+        _check_member_limit(lines, customer)
         _settle(order, lines, customer, booker, address, now)
         raise_revision(organisation_id, [line.session_type_id for line in lines])
         return order.secret
@@ -269,6 +272,12 @@ def find_basket_badge(secret: str | None, *, now: dt.datetime) -> Badge | None:
         execution_options=BY_SECRET,
     ).first()
     return Badge(row[0], row[1], row[2] * 60) if row and row[1] else None
+
+
+def is_confirmed(secret: str) -> bool:
+    """Whether this basket has become an order."""
+    query = sa.select(Order.id).where(Order.secret == secret, Order.state == "confirmed")
+    return db.session.scalar(query, execution_options=BY_SECRET) is not None
 
 
 def find_order(secret: str) -> Order:
@@ -379,23 +388,18 @@ def _new_order(
         .join(Site, Site.organisation_id == Organisation.id)
         .where(Site.organisation_id == organisation_id, Site.id == found.site_id)
     ).one()
-    customer = None
-    if account_id is not None:
-        customer = db.session.scalar(
-            sa.select(Customer).where(
-                Customer.organisation_id == organisation_id, Customer.account_id == account_id
-            )
-        )
+    customer, name, email = _known(organisation_id, account_id)
     order = Order(
         id=new_object_id(),
         organisation_id=organisation_id,
         site=site,
+        customer_id=customer.id if customer else None,
         sold_by=sold_by,
         order_ref=f"{code} {''.join(secrets.choice(_REF_LETTERS) for _ in range(6))}",
         secret=secrets.token_urlsafe(24),
         currency=site.currency,
-        name=customer.name if customer else "",
-        email=customer.email if customer else "",
+        name=name,
+        email=email,
         held_since=now,
         created_at=now,
         items=[],
@@ -467,8 +471,10 @@ def _hold_line(
     return line
 
 
-def _booked_on(organisation_id: str, customer_id: str, session_id: str) -> dict[str, int]:
-    number = db.session.scalar(
+def _booked_on(
+    organisation_id: str, customer_id: str, session_id: str, *, confirmed_only: bool = False
+) -> dict[str, int]:
+    query = (
         sa.select(sa.func.count())
         .select_from(SessionBooking)
         .where(
@@ -478,6 +484,9 @@ def _booked_on(organisation_id: str, customer_id: str, session_id: str) -> dict[
             SessionBooking.cancelled_at.is_(None),
         )
     )
+    if confirmed_only:
+        query = query.where(SessionBooking.status == "confirmed")
+    number = db.session.scalar(query)
     return {session_id: number or 0}
 
 
@@ -598,6 +607,33 @@ def _name_guests(
             )
 
 
+def _check_member_limit(lines: Sequence[SessionBooking], customer: Customer) -> None:
+    """Two baskets of one member must not pass the limit together (C8)."""
+    limited = [line for line in lines if line.session.session_type.max_bookings_per_member]
+    if not limited:
+        return
+    db.session.execute(
+        sa.select(Customer.id)
+        .where(Customer.organisation_id == customer.organisation_id, Customer.id == customer.id)
+        .with_for_update()
+    )
+    held = db.session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Membership)
+        .where(
+            Membership.organisation_id == customer.organisation_id,
+            Membership.customer_id == customer.id,
+        )
+    )
+    for line in limited:
+        limit = line.session.session_type.max_bookings_per_member or 0
+        others = _booked_on(line.organisation_id, customer.id, line.session_id, confirmed_only=True)
+        if held and others.get(line.session_id, 0) >= limit:
+            raise NotBookable(
+                "You have already booked this session.", code="max_bookings_per_member"
+            )
+
+
 def asks_for_names(line: SessionBooking) -> bool:
     """Names of all guests are asked only where the type needs them (DECISIONS)."""
     return line.session.session_type.max_per_guest is not None
@@ -606,21 +642,16 @@ def asks_for_names(line: SessionBooking) -> bool:
 def _find_or_add_customer(
     organisation_id: str, name: str, email: str, account_id: str | None, now: dt.datetime
 ) -> Customer:
-    by_account = account_id and db.session.scalar(
-        sa.select(Customer).where(
-            Customer.organisation_id == organisation_id, Customer.account_id == account_id
-        )
-    )
-    if by_account:
-        return by_account
-    customer = None
-    if email:
-        customer = _customer_with(organisation_id, email)
+    known = _known(organisation_id, account_id)[0]
+    if known is not None:
+        return known
+    customer = _customer_with(organisation_id, email) if email else None
     if customer is not None:
         return customer
     fresh = Customer(
         id=new_object_id(),
         organisation_id=organisation_id,
+        account_id=account_id,
         name=name,
         email=email,
         email_key=email_key(email) if email else None,
@@ -636,6 +667,21 @@ def _find_or_add_customer(
             raise
         return customer
     return fresh
+
+
+def _known(organisation_id: str, account_id: str | None) -> tuple[Customer | None, str, str]:
+    """A signed-in person's customer row here, if any, with the name and address to offer."""
+    if account_id is None:
+        return None, "", ""
+    customer = db.session.scalar(
+        sa.select(Customer).where(
+            Customer.organisation_id == organisation_id, Customer.account_id == account_id
+        )
+    )
+    if customer is not None:
+        return customer, customer.name, customer.email
+    account = db.session.get_one(Account, account_id)
+    return None, account.name, account.email
 
 
 def _customer_with(organisation_id: str, email: str) -> Customer | None:

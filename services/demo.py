@@ -136,7 +136,7 @@ def list_sign_ins(folder: Path) -> list[tuple[str, str, str, str]]:
             found.append((person["name"], role, person["email"], person["password"]))
         for person in plan["customers"]:
             held = [kinds[membership["type"]] for membership in person["memberships"]]
-            role = f"Customer of {house}, {' and '.join(held) or 'no membership'}"
+            role = f"{house} customer, {' and '.join(held) or 'no membership'}"
             found.append((person["name"], role, person["email"], person["password"]))
     return found
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
+from domain.errors import NotFound
 from domain.local_time import local_day
 from domain.recurrence import Occurrence, Series, StartTime, produce
 from models import (
@@ -47,12 +48,15 @@ def roll_horizon_forward(*, now: dt.datetime) -> int:
 
 
 def _produce(organisation_id: str, group_id: str, now: dt.datetime) -> int:
-    group, session_type, zone_name, site_id = db.session.execute(
+    found = db.session.execute(
         sa.select(RecurrenceGroup, SessionType, Site.zone, Site.id)
         .join(SessionType, RecurrenceGroup.session_type_id == SessionType.id)
         .join(Site, SessionType.site_id == Site.id)
         .where(RecurrenceGroup.organisation_id == organisation_id, RecurrenceGroup.id == group_id)
-    ).one()
+    ).first()
+    if found is None:
+        raise NotFound("We couldn't find that series.")
+    group, session_type, zone_name, site_id = found
     if group.deleted_at is not None or session_type.deleted_at is not None:
         return 0
     zone = ZoneInfo(zone_name)
@@ -118,5 +122,9 @@ def _insert_missing(rows: list[dict[str, Any]]) -> int:
     insert: Any = (
         insert_postgresql if db.session.get_bind().dialect.name == "postgresql" else insert_sqlite
     )
-    result: Any = db.session.execute(insert(table).values(rows).on_conflict_do_nothing())
+    result: Any = db.session.execute(
+        insert(table).on_conflict_do_nothing(),
+        rows,
+        execution_options={"preserve_rowcount": True},
+    )
     return max(0, int(result.rowcount))

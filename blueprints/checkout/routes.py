@@ -29,6 +29,7 @@ from services.booking import (
     drop_line,
     expired_lines,
     find_basket,
+    is_confirmed,
     keep_details,
     live_lines,
     rebuild_basket,
@@ -56,14 +57,12 @@ def checkout(site: str) -> Response:
 def confirm(site: str) -> Any:
     venue = find_venue(site)
     form = DetailsForm()
-    order = find_basket(basket_secret(venue.id), now=utcnow())
-    if order is None:
-        # A second press: the first one has already made this basket an order.
-        done = last_order(venue.id)
-        if done is not None:
-            return redirect(url_for("bookings.booking", secret=done), code=303)
+    secret = basket_secret(venue.id) or last_order(venue.id) or ""
+    if find_basket(secret, now=utcnow()) is None:
+        if is_confirmed(secret):
+            # A second press: the first one has already made this basket an order.
+            return redirect(url_for("bookings.booking", secret=secret), code=303)
         return render("checkout/empty.html", venue=venue, badge=None, is_personal=True, status=409)
-    secret = order.secret
     keep_details(
         venue.organisation_id, secret, name=form.name.data or "", email=form.email.data or ""
     )
@@ -160,7 +159,9 @@ def _page(
         seconds=max(0, int((expires_at - now).total_seconds())) if expires_at else 0,
         hold_seconds=int(venue.hold.total_seconds()),
         can_keep=bool(
-            expires_at and order.held_since and can_renew(now, order.held_since, expires_at, venue.hold)
+            expires_at
+            and order.held_since
+            and can_renew(now, order.held_since, expires_at, venue.hold)
         ),
         badge=None,
         status=status,

@@ -24,6 +24,10 @@ class Buyer:
 
     def book(self, path: str) -> tuple[int, str]:
         """Press Book."""
+        return self.post(path)
+
+    def post(self, path: str) -> tuple[int, str]:
+        """Send the remembered form elsewhere."""
         return self._ask("POST", path, self.fields)
 
     def confirm(self) -> tuple[int, str]:

@@ -21,7 +21,7 @@ from buyer import Buyer
 from conftest import ROOT, app_on
 from factories import ANYWHERE, fetch, make_session, make_site, make_type
 
-from models import Session, SessionBooking, SessionType, db
+from models import LedgerEntry, Session, SessionBooking, SessionType, db
 from services.doctor import find_wrong_counters
 
 BUYERS = 32
@@ -164,3 +164,41 @@ def test_h1_exactly_the_capacity_is_sold_and_everyone_else_gets_a_sentence(shop)
     with shop.app.app_context():
         assert find_wrong_counters() == []
         assert fetch(Session, session_id).places_taken == CAPACITY
+
+
+def test_h6_one_form_pressed_many_times_at_once_is_one_hold(shop):
+    session_id, path = shop.open()
+    with server(shop.url, guarded=True) as port:
+        first = Buyer(port, "Ana")
+        first.look(path)
+        presses = [Buyer(port, "Ana") for _ in range(8)]
+        for press in presses:
+            press.cookies, press.fields = dict(first.cookies), dict(first.fields)
+        with ThreadPoolExecutor(len(presses)) as pool:
+            told = Counter(pool.map(lambda press: press.book("/race/book/last")[0], presses))
+        for buyer in (first, *presses):
+            buyer.close()
+    assert told == {303: 8}
+    assert shop.sold(session_id, "new") == 1
+
+
+def test_h6_one_confirmation_pressed_many_times_at_once_is_one_order(shop):
+    session_id, path = shop.open()
+    with server(shop.url, guarded=True) as port:
+        first = Buyer(port, "Ana")
+        first.look(path)
+        first.book("/race/book/last")
+        first.look("/race/checkout")
+        fields = {**first.fields, "name": "Ana", "email": "ana@example.com"}
+        presses = [Buyer(port, "Ana") for _ in range(8)]
+        for press in presses:
+            press.cookies, press.fields = dict(first.cookies), fields
+        with ThreadPoolExecutor(len(presses)) as pool:
+            told = Counter(pool.map(lambda press: press.post("/race/checkout")[0], presses))
+        for buyer in (first, *presses):
+            buyer.close()
+    assert told == {303: 8}
+    assert shop.sold(session_id, "confirmed") == 1
+    with shop.app.app_context():
+        entries = sa.select(sa.func.count()).select_from(LedgerEntry)
+        assert db.session.scalar(entries, execution_options=ANYWHERE) == 1

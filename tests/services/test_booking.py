@@ -9,6 +9,8 @@ from factories import (
     ANYWHERE,
     NOW,
     fetch,
+    make_account,
+    make_member,
     make_organisation,
     make_rule,
     make_session,
@@ -27,6 +29,7 @@ from domain.errors import (
     RuleBroken,
 )
 from models import LedgerEntry, Order, Session, SessionBooking, db
+from services.accounts import list_own_bookings, viewer_of
 from services.booking import (
     book_for_staff,
     confirm_order,
@@ -415,3 +418,24 @@ def test_a_site_decides_how_long_a_hold_lasts(ctx):
     badge = find_basket_badge(shop.hold(), now=NOW)
     assert badge is not None
     assert badge.expires_at == NOW + 5 * MINUTE
+
+
+def test_a_signed_in_person_becomes_a_customer_of_the_organisation(shop):
+    account = make_account()
+    secret = shop.hold(account_id=account.id)
+    assert find_basket(secret, now=NOW).name == "Ana Reyes"
+    shop.confirm(secret, account_id=account.id)
+    mine = list_own_bookings(account.id, now=NOW)
+    assert [booking.order.secret for booking in mine] == [secret]
+
+
+def test_c8_two_baskets_of_one_member_dont_pass_the_limit_together(ctx):
+    shop = Shop(make_session(make_type(max_bookings_per_member=1)))
+    account = make_account()
+    make_member(shop.organisation_id, account)
+    viewer = viewer_of(shop.organisation_id, account.id, now=NOW)
+    baskets = [shop.hold(guests=1, viewer=viewer, account_id=account.id) for _ in range(2)]
+    shop.confirm(baskets[0], account_id=account.id)
+    with pytest.raises(NotBookable) as refusal:
+        shop.confirm(baskets[1], account_id=account.id)
+    assert refusal.value.code == "max_bookings_per_member"

@@ -1,0 +1,132 @@
+"""What keeps the house in order: routes, templates, rules, commits, migrations."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from conftest import ROOT, app_on
+from flask_migrate import check as check_models
+from flask_migrate import downgrade, upgrade
+
+from models import Base, db
+
+SOURCE = [
+    path
+    for folder in ("domain", "services", "models", "blueprints")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+ROUTES = Path(__file__).with_name("route-list.txt")
+
+PROVED = [
+    *(f"t{n}" for n in (1, 2, 3, 4, 5, 7)),
+    *(f"p{n}" for n in range(1, 11)),
+    *(f"h{n}" for n in (1, 2, 3, 4, 6, 7, 8, 9)),
+    "s1",
+    "s5",
+    *(f"d{n}" for n in (1, 2, 3, 5, 6)),
+    *(f"r{n}" for n in (1, 8, 9, 16, 17, 18, 19, 20, 23, 24, 26, 27, 28, 30)),
+]
+
+
+def test_routes_change_only_on_purpose(shared_app):
+    found = sorted(
+        f"{' '.join(sorted(rule.methods - {'HEAD', 'OPTIONS'})):5} {rule.rule}  {rule.endpoint}"
+        for rule in shared_app.url_map.iter_rules()
+    )
+    assert "\n".join(found) + "\n" == ROUTES.read_text()
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_templates_compile_and_keep_to_the_policy(shared_app, path):
+    text = path.read_text()
+    shared_app.jinja_env.from_string(text)
+    assert len(text.splitlines()) <= 150
+    assert not re.search(r"\sstyle=|<style|\son[a-z]+=|\|\s*safe", text)
+    for tag in re.findall(r"<(?:a|form)\b[^>]*\bhx-(?:get|post)=[^>]*>", text, re.S):
+        assert re.search(r"\b(href|action)=", tag), tag
+
+
+def test_every_block_that_is_rendered_exists():
+    for path in SOURCE:
+        for call in re.finditer(r'"([\w/]+\.html)",\s+block="(\w+)"', path.read_text()):
+            template, block = call.groups()
+            source = (ROOT / "templates" / template).read_text()
+            assert f"{{% block {block} %}}" in source, f"{template} has no block {block}"
+
+
+def test_only_one_line_commits():
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in SOURCE
+        for line in path.read_text().splitlines()
+        if ".commit()" in line
+    ]
+    assert found == ["base.py: db.session.commit()"]
+
+
+def test_t7_the_machines_clock_is_asked_in_one_place():
+    asking = {
+        path.relative_to(ROOT).as_posix()
+        for path in SOURCE
+        if re.search(r"datetime\.now\(|utcnow\(\)\s*#|date\.today\(|time\.time\(", path.read_text())
+    }
+    # models/base.py makes ids that sort by age; they decide nothing.
+    assert asking == {"blueprints/clock.py", "models/base.py"}
+
+
+def test_p8_there_is_no_float_in_money():
+    for name in ("money", "pricing"):
+        tree = ast.parse((ROOT / "domain" / f"{name}.py").read_text())
+        assert not [
+            n for n in ast.walk(tree) if isinstance(n, ast.Constant) and type(n.value) is float
+        ]
+
+
+@pytest.mark.parametrize("rule", PROVED)
+def test_every_rule_is_proved_by_a_test_that_names_it(rule):
+    names = re.findall(
+        r"def (test_\w+)", "".join(p.read_text() for p in (ROOT / "tests").rglob("*.py"))
+    )
+    assert [name for name in names if rule in name.split("_")], f"no test names {rule.upper()}"
+
+
+def test_public_functions_below_the_web_have_docstrings():
+    missing = []
+    for path in SOURCE:
+        if path.parts[len(ROOT.parts)] not in ("domain", "services"):
+            continue
+        tree = ast.parse(path.read_text())
+        for node in tree.body:
+            is_public = isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"
+            if is_public and not ast.get_docstring(node):
+                missing.append(f"{path.name}:{node.name}")
+    assert missing == []
+
+
+def test_every_constraint_has_a_name():
+    unnamed = [
+        f"{table.name}: {constraint}"
+        for table in Base.metadata.sorted_tables
+        for constraint in table.constraints
+        if constraint.name is None
+    ]
+    assert unnamed == []
+
+
+def test_migrations_go_up_and_down_and_match_the_models(databases):
+    url = databases.make()
+    app = app_on(url)
+    folder = str(ROOT / "migrations")
+    with app.app_context():
+        upgrade(directory=folder)
+        check_models(directory=folder)
+        downgrade(directory=folder, revision="base")
+        left = set(sa.inspect(db.engine).get_table_names()) - {"alembic_version"}
+        assert left == set()
+        upgrade(directory=folder)
+        check_models(directory=folder)
+        db.session.remove()
+        db.engine.dispose()

@@ -1,0 +1,337 @@
+"""A live shop on a copy of the demo venues, and browsers that may complain of nothing."""
+
+import datetime as dt
+import os
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from conftest import NOW, Databases, app_on
+from factories import ANYWHERE, make_session
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from werkzeug.serving import make_server
+
+from blueprints.clock import read_clock
+from domain.eligibility import Viewer
+from domain.local_time import to_local
+from models import Order, Session, SessionBooking, SessionType, Site, db
+from services.booking import confirm_order, hold_places
+from services.places import raise_revision
+from services.timetable import find_page_key, find_type_page
+
+BATH = "stillwater-bath"
+PASSWORDS = {
+    "maren@stillwater.example": "thermal-waters",
+    "imogen@stillwater.example": "river-before-dawn",
+    "ana.reyes@example.com": "quiet-rooms-34",
+}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+NOT_FOUND_WITH = re.compile(r"the server responded with a status of (\d+)")
+
+# How long a state may take to come about; no test says how long it does take.
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The Chromium of the machine, quiet towards the outside."""
+    chromium = os.environ.get("SUNDIAL_CHROMIUM") or shutil.which("chromium")
+    args = [
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--disable-default-apps",
+        "--disable-domain-reliability",
+        "--no-pings",
+        "--disable-features=OptimizationHints,MediaRouter,Translate",
+    ]
+    if os.geteuid() == 0:
+        args.append("--no-sandbox")
+    found = {"executable_path": chromium} if chromium else {}
+    return {**browser_type_launch_args, **found, "args": args}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """A desktop; somebody far away, because days belong to the venue (T5)."""
+    return {
+        **browser_context_args,
+        "viewport": {"width": 1280, "height": 900},
+        "locale": "en-GB",
+        "timezone_id": "Pacific/Auckland",
+    }
+
+
+@pytest.fixture(scope="session")
+def copy_demo(databases: Databases, demo_url: str) -> Callable[[], str]:
+    """Makes a database with the demo venues that may be written to."""
+
+    def copy() -> str:
+        url = databases.make(copy_of=demo_url)
+        app = app_on(url)
+        with app.app_context():
+            # Answers are kept by revision for the whole process, so no two copies may share one.
+            for table in (Site, SessionType):
+                db.session.execute(
+                    sa.update(table).values(revision=table.revision + 100_000 * databases.number),
+                    execution_options=ANYWHERE,
+                )
+            db.session.commit()
+            db.session.remove()
+            db.engine.dispose()
+        return url
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def shop(copy_demo: Callable[[], str]) -> Iterator["Shop"]:
+    """The live shop, asking for news each second."""
+    app = app_on(copy_demo(), POLL_SECONDS=1)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield Shop(app, f"http://127.0.0.1:{server.server_port}")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def base_url(shop: "Shop") -> str:
+    return shop.url
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A session that one story has for itself."""
+
+    id: str
+    type_slug: str
+    date: dt.date
+    time: str
+    left: int
+    path: str
+    """The offer's page with this session's day opened."""
+    door: str
+    """The offer's page as one comes to it."""
+
+    @property
+    def row(self) -> str:
+        return f"#slot-{self.id}"
+
+    @property
+    def day_link(self) -> str:
+        return f"#day-{self.date.isoformat()}"
+
+    @property
+    def roster(self) -> str:
+        return f"/staff/{BATH}/sessions/{self.id}"
+
+
+class Shop:
+    """The live shop as a test reaches it beside the browser: to find a session, to let time pass."""
+
+    def __init__(self, app: Flask, url: str) -> None:
+        self.app = app
+        self.url = url
+        self.given: set[str] = set()
+
+    def slot(
+        self,
+        type_slug: str = "thermal-circuit",
+        *,
+        places: int = 4,
+        guests: int = 1,
+        months_ahead: int = 0,
+        site: str = BATH,
+    ) -> Slot:
+        """A session bookable by visitors, with places to spare, that no other story was given."""
+        with self.app.app_context():
+            now = read_clock()
+            month = divmod(NOW.year * 12 + NOW.month - 1 + months_ahead, 12)
+            asked = {"viewer": Viewer(), "guests": guests, "now": now}
+            key = find_page_key(site, type_slug)
+            page = find_type_page(key, **asked, month=(month[0], month[1] + 1), date=None)
+            days = [day for week in page.month.weeks for day in week if day and day.from_price]
+            days = [day for day in days if day.sessions_available]
+            for day in days:
+                found = find_type_page(key, **asked, month=None, date=day.date)
+                for one in found.slots:
+                    facts = one.offering.slot
+                    is_free = one.offering.is_bookable and one.offering.left >= places
+                    if is_free and facts.id not in self.given:
+                        self.given.add(facts.id)
+                        door = f"/{site}/book/{type_slug}"
+                        return Slot(
+                            id=facts.id,
+                            type_slug=type_slug,
+                            date=day.date,
+                            time=facts.local_start.strftime("%H:%M"),
+                            left=one.offering.left,
+                            door=door,
+                            path=f"{door}?date={day.date}" + f"&guests={guests}" * (guests > 1),
+                        )
+        raise LookupError(f"The demo has no session of {type_slug} left for this story")
+
+    def running_session(self) -> Slot:
+        """A session that began half an hour ago, made for one story."""
+        with self.app.app_context():
+            now = read_clock()
+            kind = db.session.scalars(
+                sa.select(SessionType).where(SessionType.slug == "evening-thermal-circuit"),
+                execution_options=ANYWHERE,
+            ).one()
+            local = to_local(now, db.session.get_one(Site, kind.site_id).zoneinfo)
+            start = local.replace(tzinfo=None) - dt.timedelta(minutes=30)
+            row = make_session(kind, local_start=start.replace(second=0, microsecond=0))
+            row = Slot(row.id, kind.slug, start.date(), start.strftime("%H:%M"), 8, "", "")
+            db.session.remove()
+            return row
+
+    def book(self, slot: Slot, name: str, guests: int = 1) -> None:
+        """Somebody else books, in another place, before the session begins."""
+        with self.app.app_context():
+            row = self._session(slot)
+            moment = min(read_clock(), row.start_time - dt.timedelta(days=2))
+            secret = hold_places(
+                row.organisation_id,
+                slot.id,
+                session_type_id=row.session_type_id,
+                guests=guests,
+                viewer=Viewer(),
+                basket_secret=None,
+                now=moment,
+            )
+            email = f"{name.split()[0].lower()}@example.com"
+            confirm_order(row.organisation_id, secret, name=name, email=email, now=moment)
+            db.session.remove()
+
+    def places_taken(self, slot: Slot) -> int:
+        with self.app.app_context():
+            return self._session(slot).places_taken
+
+    def let_the_hold_run_out(self, slot: Slot) -> None:
+        """As if the customer of this session's basket had gone for coffee."""
+        with self.app.app_context():
+            row = self._session(slot)
+            ended = read_clock() - dt.timedelta(minutes=1)
+            holds = (SessionBooking.session_id == slot.id, SessionBooking.status == "new")
+            orders = sa.select(SessionBooking.order_id).where(*holds)
+            for statement in (
+                sa.update(Order)
+                .where(Order.id.in_(orders))
+                .values(held_since=ended - dt.timedelta(minutes=15)),
+                sa.update(SessionBooking).where(*holds).values(expires_at=ended),
+            ):
+                db.session.execute(statement, execution_options=ANYWHERE)
+            raise_revision(row.organisation_id, [row.session_type_id])
+            db.session.commit()
+            db.session.remove()
+
+    def _session(self, slot: Slot) -> Session:
+        return db.session.get_one(
+            Session, slot.id, populate_existing=True, execution_options=ANYWHERE
+        )
+
+
+class Complaints:
+    """What browsers said of our pages. Only answers that a test has announced are forgiven."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self.announced: set[int] = set()
+
+    def announce(self, status: int) -> None:
+        """This story meets an answer of this status on purpose."""
+        self.announced.add(status)
+
+    def listen(self, context: BrowserContext) -> None:
+        context.on("console", self._console)
+        context.on("weberror", lambda error: self.found.append(f"uncaught: {error.error}"))
+        context.on("response", lambda answer: self._answer(answer.status, answer.url))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        notice = NOT_FOUND_WITH.search(message.text)
+        if notice and int(notice[1]) in self.announced:
+            return
+        if message.type in ("error", "warning", "assert"):
+            where = message.location.get("url", "")
+            self.found.append(f"{message.type}: {message.text} ({where})")
+
+    def _answer(self, status: int, url: str) -> None:
+        if status >= 500:
+            self.found.append(f"{status} from {url}")
+
+
+@pytest.fixture
+def complaints() -> Iterator[Complaints]:
+    listening = Complaints()
+    yield listening
+    assert listening.found == []
+
+
+@pytest.fixture
+def new_context(
+    complaints: Complaints, new_context: Callable[..., BrowserContext]
+) -> Callable[..., BrowserContext]:
+    """One person's browser; what any of its pages complains of fails the test."""
+
+    def open_context(**options: Any) -> BrowserContext:
+        context = new_context(**options)
+        complaints.listen(context)
+        return context
+
+    return open_context
+
+
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, shop: Shop) -> Callable[[str], Any]:
+    """The cookies of somebody who has signed in; each person signs in once."""
+    kept: dict[str, Any] = {}
+
+    def cookies_of(email: str) -> Any:
+        if email not in kept:
+            door = "staff" if email.endswith("stillwater.example") else "account"
+            context = browser.new_context(base_url=shop.url)
+            page = context.new_page()
+            page.goto(f"/{door}/sign-in")
+            page.get_by_label("mail").fill(email)
+            page.get_by_label("Password").fill(PASSWORDS[email])
+            page.get_by_role("button", name="Sign in").click()
+            expect(page).not_to_have_url(re.compile("sign-in"))
+            kept[email] = context.storage_state()
+            context.close()
+        return kept[email]
+
+    return cookies_of
+
+
+@pytest.fixture
+def visitor(new_context: Callable[..., BrowserContext]) -> Callable[..., Page]:
+    """Opens a page in a browser of its own: each call is another person."""
+
+    def open_page(**options: Any) -> Page:
+        return new_context(**options).new_page()
+
+    return open_page
+
+
+@pytest.fixture
+def staff(visitor: Callable[..., Page], signed_in: Callable[[str], Any]) -> Callable[..., Page]:
+    """Opens a page for somebody at the desk."""
+
+    def open_page(email: str = "maren@stillwater.example", **options: Any) -> Page:
+        return visitor(storage_state=signed_in(email), **options)
+
+    return open_page
