@@ -70,5 +70,6 @@ def _page(status: int, sentence: str) -> Response:
         status=status,
         title=TITLES.get(status, "That didn't work"),
         sentence=sentence,
+        for_staff=request.path.startswith("/staff"),
         is_personal=True,
     )

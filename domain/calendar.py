@@ -112,6 +112,12 @@ class Month:
     valid_until: dt.datetime | None
     first_bookable: dt.date | None
 
+    @property
+    def nearest_state(self) -> str:
+        """What stands for a month in which nothing can be booked: its day nearest to bookable."""
+        states = {day.state for week in self.weeks for day in week if day is not None}
+        return next((near for near in (*NEARNESS, "unscheduled") if near in states), "closed")
+
     def day(self, date: dt.date) -> Day | None:
         """The cell of `date`, None outside the month."""
         return next((day for week in self.weeks for day in week if day and day.date == date), None)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -40,6 +40,7 @@ class Desk:
     venue: Venue
     rights: frozenset[str]
     title: str
+    is_only_one: bool = True
 
 
 def hash_password(password: str) -> str:
@@ -137,7 +138,7 @@ def find_desk(account_id: str, site_slug: str, right: str) -> Desk:
         raise NotFound("We couldn't find that venue.")
     if right not in desk.rights:
         raise NotAllowed
-    return desk
+    return replace(desk, is_only_one=len(desks) == 1)
 
 
 def list_own_bookings(account_id: str, *, now: dt.datetime) -> list[SessionBooking]:

@@ -52,7 +52,8 @@ from models import (
 )
 from models import Membership as MembershipRow
 from services.accounts import hash_password
-from services.booking import confirm_order, hold_places
+from services.basket import hold_places
+from services.checkout import confirm_order
 from services.desk import set_check_in, set_no_show, set_stage
 from services.facts import offer_of, timetable_query, timetable_slot, venue_of
 from services.scheduling import produce_sessions

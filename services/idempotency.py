@@ -3,16 +3,39 @@
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from domain.errors import KeyReused
-from models import IdempotencyKey, db
+from models import IdempotencyKey, db, transaction
 
 
-def find_answer(organisation_id: str, key: str, body: dict[str, Any]) -> str | None:
+def once(
+    organisation_id: str,
+    key: str,
+    body: dict[str, Any],
+    deed: Callable[[], str],
+    now: dt.datetime,
+) -> str:
+    """Do `deed` in one transaction unless its key already has an answer (H6)."""
+    try:
+        with transaction():
+            answer = _find_answer(organisation_id, key, body)
+            if answer is None:
+                answer = deed()
+                _keep_answer(organisation_id, key, body, answer, now)
+            return answer
+    except _Repeated:
+        answer = _find_answer(organisation_id, key, body)
+        if answer is None:
+            raise
+        return answer
+
+
+def _find_answer(organisation_id: str, key: str, body: dict[str, Any]) -> str | None:
     """The answer stored under `key`; raises KeyReused when it belongs to another body."""
     if not key:
         return None
@@ -28,10 +51,10 @@ def find_answer(organisation_id: str, key: str, body: dict[str, Any]) -> str | N
     return kept.answer
 
 
-def keep_answer(
+def _keep_answer(
     organisation_id: str, key: str, body: dict[str, Any], answer: str, now: dt.datetime
 ) -> None:
-    """Store the answer in the transaction of the deed; a twin that was quicker raises Repeated."""
+    """Store the answer in the transaction of the deed; a twin that was quicker raises _Repeated."""
     if not key:
         return
     db.session.add(
@@ -46,10 +69,10 @@ def keep_answer(
     try:
         db.session.flush()
     except IntegrityError as error:
-        raise Repeated from error
+        raise _Repeated from error
 
 
-class Repeated(Exception):
+class _Repeated(Exception):
     """A twin of this form was committed meanwhile: its answer stands, this one is undone."""
 
 

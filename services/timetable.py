@@ -52,6 +52,7 @@ class MonthLink:
     month: int
     lowest: int | None
     opens_on: dt.date | None
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,13 @@ def _read_page(
         guests=party.guests,
         month=current,
         strip=tuple(
-            MonthLink(*entry, by_month[entry].lowest, by_month[entry].opens_on) for entry in strip
+            MonthLink(
+                *entry,
+                by_month[entry].lowest,
+                by_month[entry].opens_on,
+                by_month[entry].nearest_state,
+            )
+            for entry in strip
         ),
         date=chosen,
         slots=tuple(

@@ -4,8 +4,9 @@ from blueprints.bookings.calendar_file import calendar_file
 from blueprints.clock import utcnow
 from blueprints.rendering import render
 from blueprints.security import PUBLIC, needs
-from services.booking import find_order, live_lines
+from services.checkout import find_order
 from services.facts import venue_of
+from services.lines import live_lines
 
 bp = Blueprint("bookings", __name__, url_prefix="/bookings")
 

@@ -23,19 +23,10 @@ from domain.errors import (
 )
 from domain.holds import can_renew
 from models import Order, SessionBooking
-from services.booking import (
-    asks_for_names,
-    confirm_order,
-    drop_line,
-    expired_lines,
-    find_basket,
-    is_confirmed,
-    keep_details,
-    live_lines,
-    rebuild_basket,
-    renew_hold,
-)
+from services.basket import drop_line, find_basket, keep_details, rebuild_basket, renew_hold
+from services.checkout import confirm_order, is_confirmed
 from services.facts import Venue
+from services.lines import asks_for_names, expired_lines, live_lines
 from services.venues import find_venue
 
 bp = Blueprint("checkout", __name__)

@@ -21,7 +21,7 @@ from domain.errors import NotAllowed, NotFound, RuleBroken
 from domain.local_time import local_day
 from domain.visits import STAGES
 from services.accounts import list_desks
-from services.booking import book_for_staff
+from services.checkout import book_for_staff
 from services.desk import (
     find_current_session,
     find_roster,

@@ -165,7 +165,13 @@ class CalendarText:
             return self._from(link.lowest) if self.page.shows_prices else "open"
         if link.opens_on is not None:
             return f"opens {words.say_short_day(link.opens_on)}"
-        return "nothing free"
+        return {
+            "waiting_list": "full",
+            "full": "full",
+            "members_only": "members",
+            "booked": "booked",
+            "unscheduled": "not yet",
+        }.get(link.state, "nothing free")
 
     def total(self, slot: DaySlot) -> str:
         amount = (slot.offering.price.amount or 0) * self.page.guests
@@ -192,6 +198,10 @@ class CalendarText:
     @property
     def _empty_note(self) -> str:
         if self.page.date is None:
+            if self.page.month.nearest_state == "unscheduled":
+                return "This is not yet scheduled. Please look again later."
+            if self.page.month.nearest_state in ("members_only", "waiting_list", "full"):
+                return "Choose a day to see its sessions."
             return "No day in this month can be booked."
         day = self.page.month.day(self.page.date)
         if day is None:

@@ -14,7 +14,7 @@ from blueprints.visits import basket_secret, current_viewer, deed_key, remember_
 from domain.eligibility import MAX_PARTY, Viewer
 from domain.errors import NotBookable, NotFound
 from domain.local_time import local_day
-from services.booking import Badge, find_basket_badge, hold_places
+from services.basket import Badge, find_basket_badge, hold_places
 from services.catalogue import WHENS, open_window
 from services.facts import Venue
 from services.timetable import PageKey, TypePage, find_page_key, find_type_page, is_planned_month

@@ -12,16 +12,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from conftest import NOW, Databases, app_on
-from factories import ANYWHERE, make_session
+from factories import ANYWHERE, fetch, make_session
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from blueprints.clock import read_clock
 from domain.eligibility import Viewer
 from domain.local_time import to_local
 from models import Order, Session, SessionBooking, SessionType, Site, db
-from services.booking import confirm_order, hold_places
+from services.basket import hold_places
+from services.checkout import confirm_order
 from services.places import raise_revision
 from services.timetable import find_page_key, find_type_page
 
@@ -31,8 +32,7 @@ PASSWORDS = {
     "imogen@stillwater.example": "river-before-dawn",
     "ana.reyes@example.com": "quiet-rooms-34",
 }
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-NOT_FOUND_WITH = re.compile(r"the server responded with a status of (\d+)")
+STATUS_NOTICE = re.compile(r"the server responded with a status of (\d+)")
 
 # How long a state may take to come about; no test says how long it does take.
 expect.set_options(timeout=20_000)
@@ -61,12 +61,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
     """A desktop; somebody far away, because days belong to the venue (T5)."""
-    return {
-        **browser_context_args,
-        "viewport": {"width": 1280, "height": 900},
-        "locale": "en-GB",
-        "timezone_id": "Pacific/Auckland",
-    }
+    return {**browser_context_args, "locale": "en-GB", "timezone_id": "Pacific/Auckland"}
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +90,7 @@ def copy_demo(databases: Databases, demo_url: str) -> Callable[[], str]:
 def shop(copy_demo: Callable[[], str]) -> Iterator["Shop"]:
     """The live shop, asking for news each second."""
     app = app_on(copy_demo(), POLL_SECONDS=1)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield Shop(app, f"http://127.0.0.1:{server.server_port}")
@@ -137,6 +132,13 @@ class Slot:
     @property
     def roster(self) -> str:
         return f"/staff/{BATH}/sessions/{self.id}"
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Says nothing of each request: a second's poll would bury what a failing test says."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
 
 
 class Shop:
@@ -192,7 +194,7 @@ class Shop:
                 sa.select(SessionType).where(SessionType.slug == "evening-thermal-circuit"),
                 execution_options=ANYWHERE,
             ).one()
-            local = to_local(now, db.session.get_one(Site, kind.site_id).zoneinfo)
+            local = to_local(now, fetch(Site, kind.site_id).zoneinfo)
             start = local.replace(tzinfo=None) - dt.timedelta(minutes=30)
             row = make_session(kind, local_start=start.replace(second=0, microsecond=0))
             row = Slot(row.id, kind.slug, start.date(), start.strftime("%H:%M"), 8, "", "")
@@ -202,7 +204,7 @@ class Shop:
     def book(self, slot: Slot, name: str, guests: int = 1) -> None:
         """Somebody else books, in another place, before the session begins."""
         with self.app.app_context():
-            row = self._session(slot)
+            row = fetch(Session, slot.id)
             moment = min(read_clock(), row.start_time - dt.timedelta(days=2))
             secret = hold_places(
                 row.organisation_id,
@@ -219,12 +221,12 @@ class Shop:
 
     def places_taken(self, slot: Slot) -> int:
         with self.app.app_context():
-            return self._session(slot).places_taken
+            return fetch(Session, slot.id).places_taken
 
     def let_the_hold_run_out(self, slot: Slot) -> None:
         """As if the customer of this session's basket had gone for coffee."""
         with self.app.app_context():
-            row = self._session(slot)
+            row = fetch(Session, slot.id)
             ended = read_clock() - dt.timedelta(minutes=1)
             holds = (SessionBooking.session_id == slot.id, SessionBooking.status == "new")
             orders = sa.select(SessionBooking.order_id).where(*holds)
@@ -239,10 +241,6 @@ class Shop:
             db.session.commit()
             db.session.remove()
 
-    def _session(self, slot: Slot) -> Session:
-        return db.session.get_one(
-            Session, slot.id, populate_existing=True, execution_options=ANYWHERE
-        )
 
 
 class Complaints:
@@ -262,7 +260,7 @@ class Complaints:
         context.on("response", lambda answer: self._answer(answer.status, answer.url))
 
     def _console(self, message: ConsoleMessage) -> None:
-        notice = NOT_FOUND_WITH.search(message.text)
+        notice = STATUS_NOTICE.search(message.text)
         if notice and int(notice[1]) in self.announced:
             return
         if message.type in ("error", "warning", "assert"):

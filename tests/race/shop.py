@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import event
 
 import blueprints.shop.routes
-import services.booking
+import services.lines
 from app import create_app
 from domain.errors import NotBookable
 from models import Session, db
@@ -39,7 +39,7 @@ def _take_the_guards_out(app: Flask) -> None:
         engine = db.engine
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _ignore_checks)
-    guarded = services.booking.hold_places
+    guarded = blueprints.shop.routes.hold_places
 
     def look_then_book(organisation_id: str, session_id: str, **given: Any) -> str:
         row = db.session.scalar(
@@ -52,8 +52,8 @@ def _take_the_guards_out(app: Flask) -> None:
         db.session.rollback()
         return guarded(organisation_id, session_id, **given)
 
-    services.booking.require_bookable = lambda *_facts: None
-    services.booking.claim = _claim_blindly
+    services.lines.require_bookable = lambda *_facts: None
+    services.lines.claim = _claim_blindly
     blueprints.shop.routes.hold_places = look_then_book
 
 

@@ -30,20 +30,17 @@ from domain.errors import (
 )
 from models import LedgerEntry, Order, Session, SessionBooking, db
 from services.accounts import list_own_bookings, viewer_of
-from services.booking import (
-    book_for_staff,
-    confirm_order,
+from services.basket import (
     drop_line,
-    expired_lines,
     find_basket,
     find_basket_badge,
-    find_order,
     hold_places,
-    live_lines,
     rebuild_basket,
     renew_hold,
 )
+from services.checkout import book_for_staff, confirm_order, find_order
 from services.doctor import find_wrong_counters
+from services.lines import expired_lines, live_lines
 from services.places import release_expired_holds
 
 pytestmark = pytest.mark.usefixtures("ctx")

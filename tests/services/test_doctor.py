@@ -5,7 +5,7 @@ from factories import NOW, fetch, make_session
 
 from domain.eligibility import Viewer
 from models import Session, db
-from services.booking import hold_places
+from services.basket import hold_places
 from services.doctor import find_wrong_counters
 
 pytestmark = pytest.mark.usefixtures("ctx")

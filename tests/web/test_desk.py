@@ -14,7 +14,8 @@ from factories import (
 
 from domain.eligibility import Viewer
 from models import Session, SessionBooking, db
-from services.booking import confirm_order, find_order, hold_places
+from services.basket import hold_places
+from services.checkout import confirm_order, find_order
 
 
 @pytest.fixture

@@ -1,0 +1,227 @@
+"""Holding places: a basket, its clock and its way back (H1-H4, H8)."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from domain.eligibility import Viewer
+from domain.errors import (
+    HoldCeilingReached,
+    HoldExpired,
+    NotBookable,
+    NotFound,
+)
+from domain.holds import can_renew, renewed_deadline
+from models import (
+    Order,
+    Session,
+    SessionBooking,
+    Site,
+    db,
+    transaction,
+)
+from models.base import UTCDateTime
+from services.facts import venue_of
+from services.idempotency import once
+from services.lines import (
+    BY_SECRET,
+    WHOLE,
+    end_expired,
+    expired_lines,
+    hold_line,
+    lines_of,
+    live_lines,
+    load_session,
+    lock_basket,
+    lock_order,
+    new_order,
+    order_query,
+)
+from services.places import let_go, raise_revision
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """What the head of every page says of the basket: lines, and when the first runs out."""
+
+    lines: int
+    expires_at: dt.datetime
+    whole: int
+
+    def seconds_left(self, now: dt.datetime) -> int:
+        """Whole seconds until the first line runs out."""
+        return max(0, int((self.expires_at - now).total_seconds()))
+
+
+@dataclass(frozen=True, slots=True)
+class RebuiltLine:
+    """What became of one expired line when the basket was rebuilt (H4)."""
+
+    name: str
+    sentence: str
+    is_held: bool
+    price_changed: bool = False
+
+
+def hold_places(
+    organisation_id: str,
+    session_id: str,
+    *,
+    session_type_id: str,
+    guests: int,
+    viewer: Viewer,
+    basket_secret: str | None,
+    account_id: str | None = None,
+    key: str = "",
+    now: dt.datetime,
+) -> str:
+    """Hold `guests` places in a basket; the basket's secret (H1, H2, H3, P6).
+
+    A line for the same session is replaced. Raises NotBookable with the code of the first check
+    that failed, NotFound, KeyReused.
+    """
+    body = {"session": session_id, "guests": guests}
+
+    def deed() -> str:
+        found = load_session(organisation_id, session_id)
+        if found.session_type_id != session_type_id:
+            raise NotFound("We couldn't find that session.")
+        basket = _open_basket(organisation_id, found, basket_secret, account_id, now)
+        hold_line(basket, found, guests, viewer, now)
+        _renew_lines(basket, found.session_type_id, now)
+        return basket.secret
+
+    return once(organisation_id, key, body, deed, now)
+
+
+def renew_hold(organisation_id: str, secret: str, *, now: dt.datetime) -> None:
+    """Keep my places: all lines run again, up to the ceiling (H3)."""
+    with transaction():
+        order = lock_basket(organisation_id, secret)
+        lines = live_lines(order, now=now)
+        if not lines or order.held_since is None:
+            raise HoldExpired
+        expires_at = min(line.expires_at for line in lines if line.expires_at)
+        hold = venue_of(order.site).hold
+        if not can_renew(now, order.held_since, expires_at, hold):
+            raise HoldCeilingReached
+        for line in lines:
+            line.expires_at = renewed_deadline(now, order.held_since, hold)
+
+
+def drop_line(organisation_id: str, secret: str, booking_id: str, *, now: dt.datetime) -> None:
+    """Take one line out of the basket; its places are free at once."""
+    with transaction():
+        order = lock_basket(organisation_id, secret)
+        line = next((line for line in lines_of(order) if line.id == booking_id), None)
+        if line is None:
+            raise NotFound
+        session_type_id = line.session_type_id
+        if let_go(line, by="customer", now=now):
+            raise_revision(organisation_id, [session_type_id])
+
+
+def rebuild_basket(
+    organisation_id: str, secret: str, *, viewer: Viewer, now: dt.datetime
+) -> list[RebuiltLine]:
+    """Hold again every line that ran out, each whole or not at all, saying why not (H2, H4, P6)."""
+    outcome = []
+    with transaction():
+        order = lock_basket(organisation_id, secret)
+        end_expired(order, now)
+        order.held_since = now
+        touched = []
+        for line in sorted(expired_lines(order), key=lambda line: line.session_id):
+            old_price = line.order_item.unit_price
+            found = load_session(organisation_id, line.session_id)
+            try:
+                fresh = hold_line(order, found, line.places, viewer, now)
+            except NotBookable as refusal:
+                outcome.append(RebuiltLine(line.session_type_name, refusal.sentence, False))
+            else:
+                changed = fresh.order_item.unit_price != old_price
+                outcome.append(RebuiltLine(line.session_type_name, "", True, changed))
+            # Its story has been told: the next rebuild must not try it again.
+            line.cancelled_by = "customer"
+            touched.append(line.session_type_id)
+        raise_revision(organisation_id, touched)
+    return outcome
+
+
+def keep_details(organisation_id: str, secret: str, *, name: str, email: str) -> None:
+    """Remember what was typed, so that an expired basket loses nothing (H4)."""
+    with transaction():
+        order = lock_order(organisation_id, secret)
+        if order.state == "basket":
+            order.name, order.email = name[:200], email[:254]
+
+
+def find_basket(secret: str | None, *, now: dt.datetime) -> Order | None:
+    """The open basket with its lines, None when there is none; changes nothing."""
+    if not secret:
+        return None
+    order = db.session.scalar(
+        sa.select(Order).where(Order.secret == secret, Order.state == "basket").options(*WHOLE),
+        execution_options=BY_SECRET,
+    )
+    if order is None or not (live_lines(order, now=now) or expired_lines(order, now=now)):
+        return None
+    return order
+
+
+def find_basket_badge(secret: str | None, *, now: dt.datetime) -> Badge | None:
+    """The number of held lines and the first deadline, None when nothing is held."""
+    if not secret:
+        return None
+    row = db.session.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.min(SessionBooking.expires_at, type_=UTCDateTime),
+            Site.hold_minutes,
+        )
+        .select_from(SessionBooking)
+        .join(Order, SessionBooking.order_id == Order.id)
+        .join(Site, Order.site_id == Site.id)
+        .where(
+            Order.secret == secret,
+            Order.state == "basket",
+            SessionBooking.cancelled_at.is_(None),
+            SessionBooking.expires_at > now,
+        )
+        .group_by(Site.hold_minutes),
+        execution_options=BY_SECRET,
+    ).first()
+    return Badge(row[0], row[1], row[2] * 60) if row and row[1] else None
+
+
+def _open_basket(
+    organisation_id: str,
+    found: Session,
+    secret: str | None,
+    account_id: str | None,
+    now: dt.datetime,
+) -> Order:
+    order = None
+    if secret:
+        order = db.session.scalar(
+            order_query(organisation_id, secret).where(
+                Order.state == "basket", Order.site_id == found.site_id
+            )
+        )
+    if order is None:
+        return new_order(organisation_id, found, account_id, now)
+    end_expired(order, now)
+    if not live_lines(order, now=now):
+        order.held_since = now
+        for line in expired_lines(order):
+            line.cancelled_by = "customer"
+    return order
+
+
+def _renew_lines(order: Order, session_type_id: str, now: dt.datetime) -> None:
+    held_since = order.held_since or now
+    hold = venue_of(order.site).hold
+    for line in live_lines(order, now=now):
+        line.expires_at = renewed_deadline(now, held_since, hold)
+    raise_revision(order.organisation_id, [session_type_id])

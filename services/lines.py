@@ -1,0 +1,268 @@
+"""Steps that baskets and checkout share; none of them commits."""
+
+import datetime as dt
+import secrets
+from dataclasses import replace
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload, selectinload
+
+from domain.eligibility import Party, Viewer, price_for, require_bookable
+from domain.errors import (
+    NotBookable,
+    NotFound,
+)
+from domain.holds import first_deadline
+from domain.words import count
+from models import (
+    Account,
+    Customer,
+    Order,
+    OrderItem,
+    Organisation,
+    Session,
+    SessionBooking,
+    SessionType,
+    Site,
+    db,
+    new_object_id,
+    unbound,
+)
+from services.facts import offer_of, slot_of, venue_of
+from services.places import claim, let_go, let_go_of_expired_on, raise_revision
+
+BY_SECRET = unbound("an order's secret is its own key, unique in the installation")
+
+
+_REF_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+LINE = selectinload(Order.items).joinedload(OrderItem.booking)
+
+
+WHOLE = (
+    joinedload(Order.site),
+    LINE.joinedload(SessionBooking.session).options(
+        joinedload(Session.session_type).joinedload(SessionType.image),
+        joinedload(Session.room),
+        joinedload(Session.practitioner),
+    ),
+    LINE.selectinload(SessionBooking.guests),
+)
+
+
+def load_session(organisation_id: str, session_id: str) -> Session:
+    """The session as it is now, with its type and rules; raises NotFound."""
+    found = db.session.scalar(
+        sa.select(Session)
+        .where(Session.organisation_id == organisation_id, Session.id == session_id)
+        .options(joinedload(Session.session_type).selectinload(SessionType.price_rules))
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound("We couldn't find that session.")
+    return found
+
+
+def new_order(
+    organisation_id: str,
+    found: Session,
+    account_id: str | None,
+    now: dt.datetime,
+    *,
+    sold_by: str = "shop",
+) -> Order:
+    """A fresh basket at the session's site, with what is known of a signed-in person."""
+    code, site = db.session.execute(
+        sa.select(Organisation.code, Site)
+        .join(Site, Site.organisation_id == Organisation.id)
+        .where(Site.organisation_id == organisation_id, Site.id == found.site_id)
+    ).one()
+    customer, name, email = known_customer(organisation_id, account_id)
+    order = Order(
+        id=new_object_id(),
+        organisation_id=organisation_id,
+        site=site,
+        customer_id=customer.id if customer else None,
+        sold_by=sold_by,
+        order_ref=f"{code} {''.join(secrets.choice(_REF_LETTERS) for _ in range(6))}",
+        secret=secrets.token_urlsafe(24),
+        currency=site.currency,
+        name=name,
+        email=email,
+        held_since=now,
+        created_at=now,
+        items=[],
+    )
+    db.session.add(order)
+    return order
+
+
+def hold_line(
+    order: Order, found: Session, guests: int, viewer: Viewer, now: dt.datetime
+) -> SessionBooking:
+    """Check, claim and write one line; the claim is what decides (H1)."""
+    organisation_id = order.organisation_id
+    let_go_of_expired_on(organisation_id, found.id, now)
+    live = live_lines(order, now=now)
+    for line in [line for line in live if line.session_id == found.id]:
+        let_go(line, by="customer", now=now)
+        live.remove(line)
+    db.session.flush()
+    db.session.refresh(found)
+    venue = venue_of(order.site)
+    offer, slot = offer_of(found.session_type, venue), slot_of(found)
+    if viewer.is_signed_in and offer.max_bookings_per_member is not None and order.customer_id:
+        viewer = replace(viewer, booked_on=booked_on(organisation_id, order.customer_id, found.id))
+    party = Party(
+        guests=guests,
+        of_type_in_basket=sum(line.session_type_id == found.session_type_id for line in live),
+    )
+    require_bookable(offer, slot, party, viewer, now)
+    if not claim(organisation_id, found.id, places=guests, parties=1):
+        raise NotBookable(f"Those {count(guests, 'place')} just went.", code="places_left")
+    price = price_for(offer, slot, viewer)
+    item = OrderItem(
+        id=new_object_id(),
+        organisation_id=organisation_id,
+        order_id=order.id,
+        places=guests,
+        unit_price=price.amount or 0,
+        currency=venue.currency,
+        price_source=price.source,
+        price_rule_id=price.rule_id,
+        price_label=price.label,
+        policy={
+            "customer_cancellation_permitted": found.session_type.customer_cancellation_permitted,
+            "customer_cancellation_min_duration": (
+                found.session_type.customer_cancellation_min_duration
+            ),
+        },
+    )
+    line = SessionBooking(
+        id=new_object_id(),
+        organisation_id=organisation_id,
+        site_id=found.site_id,
+        session=found,
+        session_type_id=found.session_type_id,
+        session_type_name=found.session_type_name,
+        order=order,
+        order_item=item,
+        places=guests,
+        status="new",
+        expires_at=first_deadline(now, venue.hold),
+        created_at=now,
+        updated_at=now,
+        guests=[],
+    )
+    order.items.append(item)
+    db.session.add(line)
+    db.session.flush()
+    return line
+
+
+def order_query(organisation_id: str, secret: str) -> sa.Select[Order]:
+    """The order with its lines, locked where the database locks rows."""
+    return (
+        sa.select(Order)
+        .where(Order.organisation_id == organisation_id, Order.secret == secret)
+        .options(LINE, selectinload(Order.site))
+        .with_for_update(of=Order)
+        .execution_options(populate_existing=True)
+    )
+
+
+def lock_order(organisation_id: str, secret: str) -> Order:
+    """The order for a change; raises NotFound."""
+    order = db.session.scalar(order_query(organisation_id, secret))
+    if order is None:
+        raise NotFound("We couldn't find that basket.")
+    return order
+
+
+def lock_basket(organisation_id: str, secret: str) -> Order:
+    """An order that is still a basket; raises NotFound."""
+    order = lock_order(organisation_id, secret)
+    if order.state != "basket":
+        raise NotFound("That basket has already been booked.")
+    return order
+
+
+def lines_of(order: Order) -> list[SessionBooking]:
+    """Every line of an order, ended ones too."""
+    return [item.booking for item in order.items]
+
+
+def live_lines(order: Order, *, now: dt.datetime) -> list[SessionBooking]:
+    """The lines whose places are held at `now`, or sold."""
+    live = [line for line in lines_of(order) if line.cancelled_at is None]
+    if order.state == "confirmed":
+        return live
+    return [line for line in live if line.expires_at is not None and line.expires_at > now]
+
+
+def expired_lines(order: Order, *, now: dt.datetime | None = None) -> list[SessionBooking]:
+    """Lines ended by the clock: noted already, or (when `now` is given) only due to be."""
+    return [
+        line
+        for line in lines_of(order)
+        if line.cancelled_by == "expired"
+        or (
+            now is not None
+            and line.cancelled_at is None
+            and line.expires_at is not None
+            and line.expires_at <= now
+        )
+    ]
+
+
+def end_expired(order: Order, now: dt.datetime) -> None:
+    """Note the ends that the clock has brought, and give the places back."""
+    touched = []
+    for line in lines_of(order):
+        if line.cancelled_at is None and line.expires_at and line.expires_at <= now:
+            touched.append(line.session_type_id)
+            let_go(line, by="expired", now=now)
+    raise_revision(order.organisation_id, touched)
+
+
+def booked_on(
+    organisation_id: str, customer_id: str, session_id: str, *, confirmed_only: bool = False
+) -> dict[str, int]:
+    """How often this customer has the session already (C8)."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(SessionBooking)
+        .where(
+            SessionBooking.organisation_id == organisation_id,
+            SessionBooking.customer_id == customer_id,
+            SessionBooking.session_id == session_id,
+            SessionBooking.cancelled_at.is_(None),
+        )
+    )
+    if confirmed_only:
+        query = query.where(SessionBooking.status == "confirmed")
+    number = db.session.scalar(query)
+    return {session_id: number or 0}
+
+
+def known_customer(
+    organisation_id: str, account_id: str | None
+) -> tuple[Customer | None, str, str]:
+    """A signed-in person's customer row here, if any, with the name and address to offer."""
+    if account_id is None:
+        return None, "", ""
+    customer = db.session.scalar(
+        sa.select(Customer).where(
+            Customer.organisation_id == organisation_id, Customer.account_id == account_id
+        )
+    )
+    if customer is not None:
+        return customer, customer.name, customer.email
+    account = db.session.get_one(Account, account_id)
+    return None, account.name, account.email
+
+
+def asks_for_names(line: SessionBooking) -> bool:
+    """Names of all guests are asked only where the type needs them (DECISIONS)."""
+    return line.session.session_type.max_per_guest is not None
