@@ -186,6 +186,18 @@ class Shop:
                         )
         raise LookupError(f"The demo has no session of {type_slug} left for this story")
 
+    def day(self, type_slug: str, state: str, *, site: str = BATH) -> str:
+        """The path of a day that the calendar shows a visitor in this state, soonest first."""
+        with self.app.app_context():
+            key = find_page_key(site, type_slug)
+            asked = {"viewer": Viewer(), "guests": None, "date": None, "now": read_clock()}
+            for month in range(NOW.month, NOW.month + 4):
+                page = find_type_page(key, **asked, month=(NOW.year, month))
+                for day in (day for week in page.month.weeks for day in week if day):
+                    if day.state == state:
+                        return f"/{site}/book/{type_slug}?date={day.date}"
+        raise LookupError(f"The demo has no day of {type_slug} that is {state}")
+
     def running_session(self) -> Slot:
         """A session that began half an hour ago, made for one story."""
         with self.app.app_context():
@@ -240,7 +252,6 @@ class Shop:
             raise_revision(row.organisation_id, [row.session_type_id])
             db.session.commit()
             db.session.remove()
-
 
 
 class Complaints:

@@ -27,7 +27,8 @@ def guest(page: Page, name: str) -> Locator:
 
 def tally(page: Page, state: str) -> Locator:
     """How many guests the roster counts in a state."""
-    return page.get_by_label("Filter by state").get_by_role("link", name=state).locator("b")
+    links = page.get_by_label("Filter by state").get_by_role("link")
+    return links.filter(has_text=re.compile(rf"^\d+\s*{state}$")).locator("b")
 
 
 def press(page: Page, name: str, button: str) -> None:
@@ -92,11 +93,11 @@ def test_a_check_in_is_seen_at_the_other_desk_and_can_be_undone(staff, shop):
         page.goto(slot.roster)
         is_in_state(page, "Wilhelmina", "Not arrived")
     mark(imogen)
-    arrived = int(tally(imogen, "Arrived").first.inner_text())
+    arrived = int(tally(imogen, "Arrived").inner_text())
     press(maren, "Wilhelmina", "Check in 3")
     is_in_state(maren, "Wilhelmina", "Arrived")
     is_in_state(imogen, "Wilhelmina", "Arrived")
-    expect(tally(imogen, "Arrived").first).to_have_text(str(arrived + 3))
+    expect(tally(imogen, "Arrived")).to_have_text(str(arrived + 3))
     choose(imogen, "Wilhelmina", "Undo check-in")
     is_in_state(imogen, "Wilhelmina", "Not arrived")
     is_in_state(maren, "Wilhelmina", "Not arrived")
@@ -131,7 +132,6 @@ def test_a_visit_from_the_door_to_the_way_out_and_one_step_back(staff, shop):
         press(maren, "Cosima", button)
         is_in_state(maren, "Cosima", state)
         is_in_state(imogen, "Cosima", state)
-    expect(guest(imogen, "Cosima").locator("time, .nt")).not_to_have_count(0)
 
 
 def test_a_no_show_is_marked_from_the_menu_and_taken_back(staff, shop):
