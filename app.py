@@ -11,7 +11,7 @@ from blueprints.clock import install_clock
 from blueprints.configuration import configure
 from blueprints.errors import register_errors
 from blueprints.rendering import STATIC_FOLDER, STATIC_PREFIX, install_rendering
-from blueprints.security import csrf, install_security, limiter, login_manager
+from blueprints.security import csrf, install_security, login_manager
 from models import db, install_sqlite, install_walls
 from models.migrating import migrate
 
@@ -27,7 +27,6 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         install_sqlite(db.engine)
     install_walls()
     csrf.init_app(app)
-    limiter.init_app(app)
     login_manager.init_app(app)
     install_security(app)
     install_rendering(app)

@@ -11,7 +11,6 @@ DEFAULTS: dict[str, Any] = {
     "PRODUCTION": False,
     "NOW": None,
     "STARTED_AT": None,
-    "RATELIMIT_ENABLED": True,
     "SIGN_IN_LIMIT": "10 per minute",
     "POLL_SECONDS": 4,
 }
@@ -40,8 +39,6 @@ def configure(app: Flask, config: dict[str, Any] | None) -> None:
         REMEMBER_COOKIE_SAMESITE="Lax",
         REMEMBER_COOKIE_SECURE=bool(app.config["PRODUCTION"]),
         WTF_CSRF_TIME_LIMIT=None,
-        RATELIMIT_STORAGE_URI="memory://",
-        RATELIMIT_HEADERS_ENABLED=True,
         TEMPLATES_AUTO_RELOAD=False,
     )
     app.config.update(config or {})

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -59,35 +60,54 @@ def render(
     **context: Any,
 ) -> Response:
     """Render `template`, or only its `block` when htmx will swap in part of a page."""
-    return respond(
-        render_html(template, block=block, **context), status=status, is_personal=is_personal
-    )
+    shown = show(template, block=block, **context)
+    return respond(shown, status=status, is_personal=is_personal)
 
 
-def render_html(template: str, *, block: str | None = None, **context: Any) -> str:
-    """The same as text, with CSRF_PLACE where the visitor's token belongs."""
+def show(template: str, *, block: str | None = None, **context: Any) -> "Shown":
+    """The same before its personal places are filled in."""
     if block and wants_fragment():
-        return render_block(template, block, **context)
-    return render_template(template, **context)
+        return Shown.of(render_block(template, block, **context))
+    return Shown.of(render_template(template, **context))
 
 
-def respond(html: str, *, status: int = 200, is_personal: bool = False) -> Response:
+def respond(shown: "Shown", *, status: int = 200, is_personal: bool = False) -> Response:
     """An answer with an ETag of what it shows; 304 when the browser has just that."""
-    has_form = CSRF_PLACE in html
-    token = generate_csrf() if has_form else ""
-    answer = html.replace(CSRF_PLACE, token).replace(KEY_PLACE, secrets.token_urlsafe(12))
     if status != 200 or is_personal or request.method != "GET":
-        return _answer(answer, status)
-    shown = hashlib.sha256(html.encode())
-    if has_form:
-        shown.update(visit["csrf_token"].encode())
-    etag = shown.hexdigest()[:32]
+        return _answer(_fill_in(shown), status)
+    etag = shown.digest
+    if shown.has_form:
+        # The token in the page is this browser's own: another browser's page is another page.
+        if "csrf_token" not in visit:
+            generate_csrf()
+        etag = hashlib.sha256((etag + visit["csrf_token"]).encode()).hexdigest()[:32]
     is_known = etag in request.if_none_match
-    response = Response(status=304) if is_known else _answer(answer, status)
+    response = Response(status=304) if is_known else _answer(_fill_in(shown), status)
     response.set_etag(etag)
     response.headers["Cache-Control"] = "private, no-cache"
     _vary(response)
     return response
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A rendered page before its personal places are filled in; may be kept for others alike."""
+
+    html: str
+    digest: str
+    has_form: bool
+
+    @classmethod
+    def of(cls, html: str) -> "Shown":
+        """With the digest of what it shows, so that a kept page is digested once."""
+        return cls(html, hashlib.sha256(html.encode()).hexdigest()[:32], CSRF_PLACE in html)
+
+
+def _fill_in(shown: Shown) -> str:
+    if not shown.has_form:
+        return shown.html
+    html = shown.html.replace(CSRF_PLACE, generate_csrf())
+    return html.replace(KEY_PLACE, secrets.token_urlsafe(12))
 
 
 def wants_fragment() -> bool:

@@ -5,16 +5,17 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, redirect, request, url_for
 from flask import session as visit
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf.csrf import CSRFProtect
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from werkzeug.exceptions import TooManyRequests
 
-from models import db
 from services.accounts import Desk, find_account, find_desk
 
 csrf = CSRFProtect()
-limiter = Limiter(get_remote_address, default_limits=[])
+sign_in_tries = MovingWindowRateLimiter(MemoryStorage())
 login_manager = LoginManager()
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -36,6 +37,17 @@ POLICY = "; ".join(
         "base-uri 'none'",
         "frame-ancestors 'none'",
     )
+)
+
+
+HEADERS = (
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cache-Control", "no-store"),
 )
 
 
@@ -88,6 +100,14 @@ def current_desk() -> Desk:
     return g.desk
 
 
+def count_sign_in_try() -> None:
+    """Raise TooManyRequests when this address has tried too often; counted per process."""
+    limit = parse(current_app.config["SIGN_IN_LIMIT"])
+    who = request.remote_addr or "nobody"
+    if not sign_in_tries.hit(limit, "sign-in", who):
+        raise TooManyRequests(retry_after=limit.get_expiry())
+
+
 def install_security(app: Flask) -> None:
     """Enforce the declared rights before, and set the headers after every request."""
     app.before_request(_check_right)
@@ -111,20 +131,17 @@ def _check_right() -> Any:
 
 
 def _set_headers(response: Response) -> Response:
+    if response.status_code == 304:
+        # The browser keeps the headers that it has.
+        return response
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", POLICY)
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    for name, value in HEADERS:
+        headers.setdefault(name, value)
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    headers.setdefault("Cache-Control", "no-store")
     # fetch follows a redirect unseen, and the next page would land inside this one.
     if request.headers.get("HX-Request-Type") == "partial" and "Location" in headers:
         headers["HX-Redirect"] = headers.pop("Location")
         response.status_code = 204
         response.set_data(b"")
-    db.session.rollback()
     return response

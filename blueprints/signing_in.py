@@ -3,14 +3,14 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, redirect, request
+from flask import Response, redirect, request
 from flask import session as visit
 from flask_login import login_user, logout_user
 from wtforms import BooleanField, PasswordField, StringField
 
 from blueprints.forms import Form, obeys
 from blueprints.rendering import render
-from blueprints.security import SignedIn
+from blueprints.security import SignedIn, count_sign_in_try
 from domain.errors import RuleBroken, SignInFailed
 from domain.people import check_email
 from services.accounts import check_sign_in
@@ -27,11 +27,6 @@ class SignInForm(Form):
     remember = BooleanField("Keep me signed in here")
 
 
-def sign_in_limit() -> str:
-    """How often one address may try to sign in."""
-    return str(current_app.config["SIGN_IN_LIMIT"])
-
-
 def show_sign_in(template: str, **context: Any) -> Response:
     """The empty form; the address to go back to travels in it."""
     form = SignInForm(formdata=None)
@@ -40,6 +35,7 @@ def show_sign_in(template: str, **context: Any) -> Response:
 
 def answer_sign_in(template: str, *, default: str, **context: Any) -> Any:
     """Sign in and go on, or the form again with what was typed."""
+    count_sign_in_try()
     form = SignInForm()
     if form.validate():
         try:

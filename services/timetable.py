@@ -15,7 +15,6 @@ from domain.local_time import local_day
 from models import Session, SessionType, Site, db
 from services.facts import TimetableSlot, Venue, offer_of, timetable_query, timetable_slot, venue_of
 from services.truth import TruthCache
-from services.venues import BY_SLUG
 
 STRIP = 4
 """Months in the strip above the calendar."""
@@ -87,26 +86,30 @@ class TypePage:
 _PAGES: TruthCache[TypePage] = TruthCache(256)
 
 
+_KEY_QUERY = (
+    sa.select(
+        Site.id,
+        Site.revision,
+        Site.organisation_id,
+        SessionType.id,
+        SessionType.revision,
+    )
+    .join(SessionType, SessionType.site_id == Site.id)
+    .where(
+        Site.slug == sa.bindparam("site"),
+        SessionType.slug == sa.bindparam("type"),
+        SessionType.visibility == "public",
+        SessionType.offered_online,
+        SessionType.deleted_at.is_(None),
+    )
+)
+
+
 def find_page_key(site_slug: str, type_slug: str) -> PageKey:
     """What the address names, with revisions; NotFound hides private types as well (D2, R30)."""
-    row = db.session.execute(
-        sa.select(
-            Site.id,
-            Site.revision,
-            Site.organisation_id,
-            SessionType.id,
-            SessionType.revision,
-        )
-        .join(SessionType, SessionType.site_id == Site.id)
-        .where(
-            Site.slug == site_slug,
-            SessionType.slug == type_slug,
-            SessionType.visibility == "public",
-            SessionType.offered_online,
-            SessionType.deleted_at.is_(None),
-        ),
-        execution_options=BY_SLUG,
-    ).first()
+    # Asked for every page, most of which then answer 304: no unit of work is opened for it.
+    with db.engine.connect() as connection:
+        row = connection.execute(_KEY_QUERY, {"site": site_slug, "type": type_slug}).first()
     if row is None:
         raise NotFound("We couldn't find that session. It may no longer be offered.")
     return PageKey(*row)

@@ -29,7 +29,7 @@ NOW = dt.datetime(2026, 6, 4, 9, 0, tzinfo=dt.UTC)
 TEST_CONFIG = {
     "TESTING": True,
     "SECRET_KEY": "a key for tests",
-    "RATELIMIT_ENABLED": False,
+    "SIGN_IN_LIMIT": "1000 per minute",
     "SERVER_NAME": None,
 }
 

@@ -4,8 +4,8 @@ from flask import Blueprint, Response, redirect, url_for
 
 from blueprints.clock import utcnow
 from blueprints.rendering import render
-from blueprints.security import PUBLIC, SIGNED_IN, account_id, limiter, needs
-from blueprints.signing_in import answer_sign_in, show_sign_in, sign_in_limit, sign_out
+from blueprints.security import PUBLIC, SIGNED_IN, account_id, needs
+from blueprints.signing_in import answer_sign_in, show_sign_in, sign_out
 from services.accounts import list_own_bookings
 
 bp = Blueprint("account", __name__, url_prefix="/account")
@@ -34,7 +34,6 @@ def sign_in() -> Response:
 
 @bp.post("/sign-in")
 @needs(PUBLIC)
-@limiter.limit(sign_in_limit)
 def start() -> Any:
     return answer_sign_in("account/sign_in.html", default=url_for("account.bookings"))
 

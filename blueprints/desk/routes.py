@@ -12,10 +12,9 @@ from blueprints.security import (
     STAFF,
     account_id,
     current_desk,
-    limiter,
     needs,
 )
-from blueprints.signing_in import answer_sign_in, show_sign_in, sign_in_limit, sign_out
+from blueprints.signing_in import answer_sign_in, show_sign_in, sign_out
 from domain.eligibility import Viewer, price_for
 from domain.errors import NotAllowed, NotFound, RuleBroken
 from domain.local_time import local_day
@@ -46,7 +45,6 @@ def sign_in() -> Response:
 
 @bp.post("/sign-in")
 @needs(PUBLIC)
-@limiter.limit(sign_in_limit)
 def start() -> Any:
     return answer_sign_in("desk/sign_in.html", default=url_for("desk.index"), now=utcnow())
 

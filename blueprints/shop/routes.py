@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, url_for
 
 from blueprints.clock import utcnow
-from blueprints.rendering import STATIC_PREFIX, render, render_html, respond, wants_fragment
+from blueprints.rendering import STATIC_PREFIX, Shown, render, respond, show, wants_fragment
 from blueprints.security import PUBLIC, account_id, needs
 from blueprints.shop.brand import brand_css
 from blueprints.shop.forms import HoldForm
@@ -23,7 +23,7 @@ from services.venues import find_venue, list_public_sites
 
 bp = Blueprint("shop", __name__)
 
-_KEPT: TruthCache[str] = TruthCache(512)
+_KEPT: TruthCache[Shown] = TruthCache(512)
 
 
 @bp.get("/")
@@ -133,7 +133,7 @@ def _refused(
     return respond(_page_html(page, asked, badge, refusal.sentence), status=status)
 
 
-def _visitors_page(key: PageKey, asked: _Asked) -> str:
+def _visitors_page(key: PageKey, asked: _Asked) -> Shown:
     """Visitors without a basket all see one page; it is rendered once while it is true."""
     kept_key = (key, asked.key, wants_fragment())
     kept = _KEPT.get(kept_key, utcnow())
@@ -155,11 +155,11 @@ def _page(key: PageKey, asked: _Asked, viewer: Viewer) -> TypePage:
     return page
 
 
-def _page_html(page: TypePage, asked: _Asked, badge: Badge | None, refusal: str = "") -> str:
+def _page_html(page: TypePage, asked: _Asked, badge: Badge | None, refusal: str = "") -> Shown:
     note = asked.note
     if asked.guests is not None and asked.guests != page.guests:
         note = f"{page.name} is for {Facts(page).party}, so we've set {page.guests}."
-    return render_html(
+    return show(
         "shop/session_type.html",
         block="booker",
         venue=page.venue,

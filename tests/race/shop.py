@@ -25,7 +25,7 @@ def make() -> Flask:
             "SECRET_KEY": "a key for tests",
             "SQLALCHEMY_DATABASE_URI": os.environ["RACE_DATABASE_URL"],
             "NOW": NOW,
-            "RATELIMIT_ENABLED": False,
+            "SIGN_IN_LIMIT": "1000 per minute",
         }
     )
     if os.environ["RACE_GUARDED"] == "no":

@@ -100,7 +100,6 @@ def test_sign_in_is_rate_limited(databases):
         {
             **TEST_CONFIG,
             "SQLALCHEMY_DATABASE_URI": databases.make(),
-            "RATELIMIT_ENABLED": True,
             "SIGN_IN_LIMIT": "3 per minute",
             "WTF_CSRF_ENABLED": False,
         }

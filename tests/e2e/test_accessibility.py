@@ -1,0 +1,243 @@
+"""Every page by axe (WCAG 2.2 AA), in light and dark, wide and narrow; none wider than its screen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page, expect
+
+BATH = "/stillwater-bath"
+ANA = "ana.reyes@example.com"
+MAREN = "maren@stillwater.example"
+IMOGEN = "imogen@stillwater.example"
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+WHAT = {
+    "light": {"type": "tag", "values": LEVELS},
+    "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+}
+"""Dark changes colours alone, so only what is said of colours is asked again."""
+
+RUN_AXE = "(what) => axe.run(document, {resultTypes: ['violations'], runOnly: what})"
+STAND_STILL = "window.setInterval = () => 0"
+HEIGHT = "Math.max(document.documentElement.scrollHeight, 844)"
+OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
+
+
+@dataclass(frozen=True)
+class Story:
+    """How one comes to a page, as whom, and what the server answers on the way."""
+
+    id: str
+    come: Callable
+    who: str = ""
+    status: int = 200
+
+
+def at(path: str) -> Callable:
+    return lambda page, shop: page.goto(path)
+
+
+def at_day(type_slug: str, state: str, said: str) -> Callable:
+    """A day in a state that the panel says in these words."""
+
+    def come(page: Page, shop) -> None:
+        page.goto(shop.day(type_slug, state))
+        expect(page.locator("#day")).to_contain_text(said)
+
+    return come
+
+
+def at_free_day(page: Page, shop) -> None:
+    slot = shop.slot()
+    page.goto(slot.path)
+    expect(page.locator(slot.row)).to_be_visible()
+
+
+def after_swaps(page: Page, shop) -> None:
+    page.goto(f"{BATH}/book/evening-thermal-circuit")
+    page.get_by_role("button", name="More guests").click()
+    expect(page.locator(".stepper output")).to_have_text("2")
+    page.locator("#turn-chevron-right").click()
+    expect(page.locator("#month-name")).to_have_text("July 2026")
+    page.locator("a.day").last.click()
+    expect(page.locator("a.day").last).to_have_attribute("aria-current", "date")
+
+
+def refused_hold(page: Page, shop) -> None:
+    slot = shop.slot("warm-stone-massage", places=1)
+    page.goto(slot.path)
+    shop.book(slot, "Quicker Thanyou")
+    page.locator(slot.row).get_by_role("button", name="Book").click()
+    expect(page.locator("#refusal")).to_be_visible()
+
+
+def hold(page: Page, shop, type_slug: str = "thermal-circuit", guests: int = 1):
+    slot = shop.slot(type_slug, guests=guests)
+    page.goto(slot.path)
+    page.locator(slot.row).get_by_role("button", name="Book").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your details")
+    return slot
+
+
+def checkout_with_names(page: Page, shop) -> None:
+    hold(page, shop, "evening-sound-bath", 2)
+
+
+def checkout_with_errors(page: Page, shop) -> None:
+    hold(page, shop, "evening-sound-bath", 2)
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.locator(".summary")).to_be_visible()
+
+
+def expired_checkout(page: Page, shop) -> None:
+    slot = hold(page, shop)
+    shop.let_the_hold_run_out(slot)
+    page.reload()
+    expect(page.get_by_role("button", name="Hold the places again")).to_be_visible()
+
+
+def confirmation(page: Page, shop) -> None:
+    hold(page, shop)
+    page.get_by_label("Full name").fill("Maximiliana von Hohenfels-Waldenburg")
+    page.get_by_label("Email").fill("maximiliana@example.com")
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.locator(".ref")).to_be_visible()
+
+
+def home_with_basket(page: Page, shop) -> None:
+    hold(page, shop)
+    page.goto(f"{BATH}/")
+    expect(page.locator(".basket-link .count")).to_have_text("1")
+
+
+def refused_at(door: str, password: str) -> Callable:
+    def come(page: Page, shop) -> None:
+        page.goto(door)
+        page.get_by_label("mail").fill("nobody@example.com")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+
+    return come
+
+
+def roster(page: Page, shop) -> None:
+    """Guests in each state, the menu of one opened."""
+    slot = shop.running_session()
+    for name in ("Due Dilly", "Arrived Ann", "Inside Ian", "Outside Otto", "Missing Mo"):
+        shop.book(slot, name)
+    page.goto(slot.roster)
+
+    def press(name: str, button: str, state: str) -> None:
+        row = page.locator(".rs").filter(has_text=name)
+        if button == "No-show":
+            row.locator("summary").click()
+        row.get_by_role("button", name=button).click()
+        expect(row).to_have_class(f"rs is-{state}")
+
+    press("Arrived Ann", "Check in", "arrived")
+    for button, state in (("Check in", "arrived"), ("Start", "in")):
+        press("Inside Ian", button, state)
+        press("Outside Otto", button, state)
+    press("Outside Otto", "Check out", "out")
+    press("Missing Mo", "No-show", "noshow")
+    expect(page.locator(".toast")).to_be_visible()
+    page.locator(".rs").filter(has_text="Due Dilly").locator("summary").click()
+
+
+def empty_roster(page: Page, shop) -> None:
+    page.goto(shop.running_session().roster)
+    expect(page.locator(".empty")).to_be_visible()
+
+
+def roster_with_errors(page: Page, shop) -> None:
+    page.goto(shop.slot().roster)
+    page.get_by_label("Guests").fill("")
+    page.get_by_role("button", name="Add and check in").click()
+    expect(page.locator("#walk-in").get_by_role("alert")).to_be_visible()
+
+
+STORIES = [
+    Story("index", at("/")),
+    Story("home", at(f"{BATH}/")),
+    Story("home of a member", at(f"{BATH}/"), ANA),
+    Story("home with a basket", home_with_basket),
+    Story("home of another organisation", at("/north-light/")),
+    Story("category", at(f"{BATH}/water/")),
+    Story("search without result", at(f"{BATH}/?q=zeppelin&when=weekend&guests=3")),
+    Story("type, free day", at_free_day),
+    Story("type, full day", at_day("evening-thermal-circuit", "waiting_list", "waitlist")),
+    Story("type, members only", at_day("sunday-dawn-swim", "members_only", "Sign in")),
+    Story("type, for customers", at_day("prenatal-yoga", "members_only", "Sign in")),
+    Story("type, a gap in the prices", at_day("tea-by-the-weir", "nothing", "Nothing to book")),
+    Story("type, closed day", at_day("tea-by-the-weir", "closed", "No sessions")),
+    Story("type, private hire", at_day("bath-house-to-yourselves", "available", "all yours")),
+    Story("type, not scheduled", at(f"{BATH}/book/sunday-family-swim")),
+    Story("type, without prices", at(f"{BATH}/book/slow-sunday-retreat")),
+    Story("type with a long name", at(f"{BATH}/book/first-visit")),
+    Story("type of a member", at(f"{BATH}/book/sunday-dawn-swim"), ANA),
+    Story("type with long prices", at("/stillwater-reykjavik/book/lagoon-bathe")),
+    Story("type of another organisation", at("/north-light/book/studio-one-hour")),
+    Story("type, party put right", at(f"{BATH}/book/thermal-circuit?guests=40")),
+    Story("type after swaps", after_swaps),
+    Story("type, lost race", refused_hold, status=409),
+    Story("checkout", hold),
+    Story("checkout with names", checkout_with_names),
+    Story("checkout with errors", checkout_with_errors, status=422),
+    Story("checkout, expired", expired_checkout),
+    Story("empty basket", at(f"{BATH}/checkout")),
+    Story("confirmation", confirmation),
+    Story("sign-in", at("/account/sign-in")),
+    Story("sign-in refused", refused_at("/account/sign-in", "wrong"), status=422),
+    Story("sign-in with errors", refused_at("/staff/sign-in", ""), status=422),
+    Story("my bookings", at("/account/"), ANA),
+    Story("my bookings, none", at("/account/"), MAREN),
+    Story("not found", at("/nowhere"), status=404),
+    Story("staff sign-in", at("/staff/sign-in")),
+    Story("staff sign-in refused", refused_at("/staff/sign-in", "wrong"), status=422),
+    Story("staff index", at("/staff/"), IMOGEN),
+    Story("not for this account", at("/staff/"), ANA, status=403),
+    Story("schedule", at(f"/staff{BATH}/"), MAREN),
+    Story("schedule of a day without sessions", at(f"/staff{BATH}/?date=2030-01-01"), MAREN),
+    Story("roster", roster, MAREN),
+    Story("roster, empty", empty_roster, MAREN),
+    Story("roster with errors", roster_with_errors, MAREN, status=422),
+]
+
+
+@pytest.fixture
+def look(visitor, signed_in, complaints) -> Callable[[Story], Page]:
+    def open_page(story: Story) -> Page:
+        if story.status != 200:
+            complaints.announce(story.status)
+        known = {"storage_state": signed_in(story.who)} if story.who else {}
+        page = visitor(reduced_motion="reduce", **known)
+        # The news would change the page between two looks at it.
+        page.add_init_script(STAND_STILL)
+        return page
+
+    return open_page
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.id)
+def test_no_violation_of_wcag_22_aa_and_nothing_cut_off(look, shop, story):
+    page = look(story)
+    story.come(page, shop)
+    page.evaluate(AXE_SCRIPT)
+    found = []
+    for width in (1280, 768, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        # All of it on one screen: what a sticky bar covers can be scrolled to, and axe can't.
+        page.set_viewport_size({"width": width, "height": page.evaluate(HEIGHT)})
+        too_wide = page.evaluate(OVERFLOW)
+        if too_wide > 0:
+            found.append(f"{width} px: {too_wide} px too wide")
+        for scheme, what in WHAT.items() if width != 768 else ():
+            page.emulate_media(color_scheme=scheme)
+            found += [
+                f"{width} px, {scheme}: {fault['id']}: {node['html'][:160]} {node['failureSummary']}"
+                for fault in page.evaluate(RUN_AXE, what)["violations"]
+                for node in fault["nodes"]
+            ]
+    assert found == []
