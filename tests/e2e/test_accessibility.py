@@ -127,6 +127,8 @@ def roster(page: Page, shop) -> None:
     slot = shop.running_session()
     for name in ("Due Dilly", "Arrived Ann", "Inside Ian", "Outside Otto", "Missing Mo"):
         shop.book(slot, name)
+    # As high as it needs: the toast lies over the last of the rows for a while.
+    page.set_viewport_size({"width": 1280, "height": 1000})
     page.goto(slot.roster)
 
     def press(name: str, button: str, state: str) -> None:
