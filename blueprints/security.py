@@ -5,8 +5,10 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, redirect, request, url_for
 from flask import session as visit
+from flask.sessions import SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf.csrf import CSRFProtect
+from itsdangerous import URLSafeTimedSerializer
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -64,6 +66,18 @@ class SignedIn(UserMixin):
         return f"{self.id}.{self.token}"
 
 
+class KeptSerializer(SecureCookieSessionInterface):
+    """Flask's own cookie, without making its serializer anew for every request."""
+
+    def __init__(self) -> None:
+        self._kept: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        if self._kept is None:
+            self._kept = super().get_signing_serializer(app)
+        return self._kept
+
+
 def needs(right: str) -> Callable[[View], View]:
     """Declare what a route asks of its caller: PUBLIC, SIGNED_IN or a staff right (D3)."""
 
@@ -110,6 +124,7 @@ def count_sign_in_try() -> None:
 
 def install_security(app: Flask) -> None:
     """Enforce the declared rights before, and set the headers after every request."""
+    app.session_interface = KeptSerializer()
     app.before_request(_check_right)
     app.after_request(_set_headers)
 

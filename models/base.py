@@ -136,4 +136,5 @@ def install_sqlite(engine: sa.Engine, busy_ms: int = 15000) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        raw: Any = connection.connection.dbapi_connection
+        raw.execute(f"BEGIN {mode}")

@@ -61,7 +61,7 @@ flask --app app demo sign-ins
 
 trap stop EXIT
 trap 'stop; say "stopped"; exit 0' INT TERM
-say "starting the worker (e-mail, reminders, expired holds)"
+say "starting the worker (expired holds, open series)"
 flask --app app worker &
 worker=$!
 started+=("$worker")

@@ -142,7 +142,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 class Shop:
-    """The live shop as a test reaches it beside the browser: to find a session, to let time pass."""
+    """The live shop as a test reaches it beside the browser: to find a session, to age a hold."""
 
     def __init__(self, app: Flask, url: str) -> None:
         self.app = app

@@ -3,8 +3,11 @@
 import re
 import tomllib
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from html import unescape
+from itertools import chain
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import pytest
@@ -14,20 +17,39 @@ from conftest import ROOT, app_on
 from factories import ANYWHERE
 from flask import Flask
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
 
-from models import Base, Organisation, Session, db
+from models import Base, Organisation, Session, SessionType, db
 
 MOST_PAGES = 400
-MOST_OF_A_PATTERN = 6
+MOST_OF_A_PATTERN = 10
 SITES = ("stillwater-bath", "stillwater-reykjavik")
+PRIVATE = {"hydrotherapy", "friends-of-the-weir", "house-viewing"}
+STILLWATER = tuple(f"/{site}/" for site in SITES)
+NUMBERED = ("session_id", "booking_id", "secret")
+ID = re.compile(r"\b[0-9a-f]{24}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+SENT_BY_ALL = {"shop.hold", "checkout.confirm", "checkout.renew", "checkout.remove"}
+DESK = {"desk.check_in", "desk.no_show", "desk.stage", "desk.walk_in", "desk.end"}
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who walks, through which door they came in, and what they surely meet."""
+
+    sends: set[str]
+    door: str = ""
+    email: str = ""
+    password: str = ""
+
+
 PEOPLE = {
-    "a visitor": (),
-    "a customer": ("/account/sign-in", "ana.reyes@example.com", "quiet-rooms-34"),
-    "a receptionist": ("/staff/sign-in", "maren@stillwater.example", "thermal-waters"),
-    "an owner": ("/staff/sign-in", "imogen@stillwater.example", "river-before-dawn"),
+    "a visitor": Person({"account.start", "desk.start"}),
+    "a customer": Person(
+        {"account.end"}, "/account/sign-in", "ana.reyes@example.com", "quiet-rooms-34"
+    ),
+    "a receptionist": Person(DESK, "/staff/sign-in", "maren@stillwater.example", "thermal-waters"),
+    "an owner": Person(DESK, "/staff/sign-in", "imogen@stillwater.example", "river-before-dawn"),
 }
-HIDDEN = ("Hydrotherapy", "Friends of the weir", "House viewing")
-"""Names of types that are private, by link only, or not sold online."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +68,8 @@ class Walk:
     faults: list[str] = field(default_factory=list)
     posted: Counter = field(default_factory=Counter)
 
-    @property
-    def public_pages(self) -> dict[str, str]:
-        return {url: text for url, text in self.pages.items() if not url.startswith("/staff/")}
+    def under(self, *beginnings: str) -> dict[str, str]:
+        return {url: text for url, text in self.pages.items() if url.startswith(beginnings)}
 
 
 class Crawler:
@@ -64,15 +85,30 @@ class Crawler:
         self.patterns: Counter = Counter()
         self.last_forms: dict[str, tuple[str, Form]] = {}
 
-    def sign_in(self, door: str, email: str, password: str) -> None:
-        page = BeautifulSoup(self.client.get(door).get_data(as_text=True), "html.parser")
-        token = page.select_one("[name=csrf_token]")["value"]
-        fields = {"csrf_token": token, "email": email, "password": password}
-        assert self.client.post(door, data=fields).status_code == 303
+    def token(self) -> str:
+        page = BeautifulSoup(self.client.get("/account/sign-in").data, "html.parser")
+        return str(page.select_one("[name=csrf_token]")["value"])
 
-    def walk(self, start: str = "/") -> Walk:
-        self.enqueue(start, "the address line")
-        while self.waiting and len(self.walked.pages) < MOST_PAGES:
+    def sign_in(self, person: Person) -> None:
+        fields = {"email": person.email, "password": person.password, "csrf_token": self.token()}
+        assert self.client.post(person.door, data=fields).status_code == 303
+
+    def desk_rules(self) -> list[Rule]:
+        rules = self.app.url_map.iter_rules()
+        return [rule for rule in rules if rule.rule.startswith("/staff/<site>/")]
+
+    def knock(self, rule: Rule, token: dict[str, str], **values: str) -> int:
+        """The status that an address of this rule answers with."""
+        url = self.adapter.build(rule.endpoint, values)
+        if "GET" in rule.methods:
+            return self.client.get(url).status_code
+        return self.client.post(url, headers=token).status_code
+
+    def walk(self, *starts: str) -> Walk:
+        for start in starts:
+            self.enqueue(start, "the address line")
+        while self.waiting:
+            assert len(self.walked.pages) < MOST_PAGES, "More kinds of pages than were thought of"
             self.visit(*self.waiting.popleft())
         # Leaving comes last, or nobody would be signed in for the rest.
         for source, form in self.last_forms.values():
@@ -92,15 +128,15 @@ class Crawler:
             self.patterns[pattern] += 1
             self.waiting.append((url, source))
 
-    def pattern(self, path: str, query: str) -> tuple:
-        """Pages of one kind: a type's days, rosters, tickets."""
-        names = frozenset(name for name, _ in parse_qsl(query))
+    def pattern(self, path: str, query: str) -> tuple[object, ...]:
+        """Each page that has a name, and a few of each kind that has a number or a query."""
         try:
-            rule, values = self.adapter.match(path, method="GET", return_rule=True)
+            endpoint, values = self.adapter.match(path, method="GET")
         except HTTPException:
-            return path, names
-        slugs = {name: value for name, value in values.items() if not name.endswith(("id", "secret"))}
-        return rule.endpoint, tuple(sorted(slugs.items())), names
+            return (path,)
+        if query:
+            return endpoint, *sorted(name for name, _ in parse_qsl(query))
+        return endpoint, *(value for name, value in values.items() if name not in NUMBERED)
 
     def visit(self, url: str, source: str) -> None:
         answer = self.client.get(url)
@@ -118,12 +154,10 @@ class Crawler:
         if answer.mimetype != "text/html":
             return
         html = answer.get_data(as_text=True)
-        self.walked.pages.setdefault(url, html)
+        self.walked.pages[url] = self.walked.pages.get(url, "") + unescape(html)
         page = BeautifulSoup(html, "html.parser")
-        for link in page.select("[href], [hx-get], [src]"):
-            for name in ("href", "hx-get", "src"):
-                if link.get(name):
-                    self.enqueue(urljoin(url, str(link[name])), url)
+        for link in links_of(page):
+            self.enqueue(urljoin(url, link), url)
         for form in page.select("form"):
             for found in read_form(form, url):
                 if form["method"] == "get":
@@ -145,9 +179,17 @@ class Crawler:
         if answer.status_code >= 500:
             self.walked.faults.append(f"{answer.status_code}: POST {form.action} of {source}")
         self.read(answer, form.action)
-        # What the page shows after the deed is another page.
-        self.seen.discard(urlsplit(source).path)
-        self.enqueue(source, form.action)
+        # After the deed, pages that were seen show something else.
+        for url in {source, urlsplit(answer.headers.get("Location", source)).path}:
+            self.waiting.append((url, f"{form.action}, sent"))
+
+
+def links_of(page: BeautifulSoup) -> Iterator[str]:
+    """Wherever the page leads, but to places on itself."""
+    for name in ("href", "hx-get", "src"):
+        for link in page.select(f"[{name}]"):
+            if not str(link[name]).startswith("#"):
+                yield str(link[name])
 
 
 def read_form(form: Tag, url: str) -> Iterator[Form]:
@@ -173,23 +215,57 @@ def read_form(form: Tag, url: str) -> Iterator[Form]:
 
 
 @pytest.fixture(scope="module")
-def walks(copy_demo: Callable[[], str]) -> Callable[[str], Walk]:
-    """What each person finds, each in a copy of the demo of their own."""
-    kept: dict[str, Walk] = {}
+def arrive(copy_demo: Callable[[], str]) -> Iterator[Callable[[str], Crawler]]:
+    """A crawler at the door, signed in if need be, in a copy of the demo of its own."""
+    apps: list[Flask] = []
 
-    def walk(person: str) -> Walk:
-        if person not in kept:
-            app = app_on(copy_demo())
-            crawler = Crawler(app)
-            if PEOPLE[person]:
-                crawler.sign_in(*PEOPLE[person])
-            kept[person] = crawler.walk("/staff/" if "/staff" in PEOPLE[person][:1] else "/")
-            with app.app_context():
-                db.session.remove()
-                db.engine.dispose()
-        return kept[person]
+    def arrive(name: str) -> Crawler:
+        apps.append(app_on(copy_demo()))
+        crawler = Crawler(apps[-1])
+        if PEOPLE[name].door:
+            crawler.sign_in(PEOPLE[name])
+        return crawler
 
-    return walk
+    yield arrive
+    for app in apps:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def walks(arrive: Callable[[str], Crawler]) -> Callable[[str], Walk]:
+    """What each person finds; they have signed out when it ends."""
+    return cache(lambda name: arrive(name).walk("/", "/account/", "/staff/"))
+
+
+@pytest.fixture(scope="module")
+def crawl(arrive: Callable[[str], Crawler]) -> Callable[[str], Crawler]:
+    """Somebody who has come, and is still there."""
+    return cache(arrive)
+
+
+@pytest.fixture(scope="module")
+def ids(demo_app: Flask) -> Callable[..., dict[str, list[str]]]:
+    """The ids of an organisation, by table."""
+
+    def ids_of(organisation: str) -> dict[str, list[str]]:
+        with demo_app.app_context():
+            own = sa.select(Organisation.id).where(Organisation.name == organisation)
+            own_id = db.session.scalar(own, execution_options=ANYWHERE)
+            tables = [
+                t for t in Base.metadata.sorted_tables if {"id", "organisation_id"} <= {*t.c.keys()}
+            ]
+            return {
+                table.name: list(
+                    db.session.execute(
+                        sa.select(table.c.id).where(table.c.organisation_id == own_id)
+                    ).scalars()
+                )
+                for table in tables
+            }
+
+    return ids_of
 
 
 def names_in(file: str) -> list[str]:
@@ -199,8 +275,104 @@ def names_in(file: str) -> list[str]:
     return [plan["organisation"]["name"]] + [row["name"] for kind in kinds for row in plan[kind]]
 
 
+def found_in(pages: dict[str, str], what: Iterable[str]) -> list[tuple[str, str]]:
+    return [(url, it) for url, text in pages.items() for it in what if it in text]
+
+
+def ids_in(pages: dict[str, str], ids: Iterable[str]) -> list[tuple[str, str]]:
+    known = set(ids)
+    return [(url, it) for url, text in pages.items() for it in {*ID.findall(text)} & known]
+
+
 @pytest.mark.parametrize("person", PEOPLE)
 def test_no_link_is_dead_and_no_form_breaks(walks, person):
     walk = walks(person)
     assert walk.faults == []
-    assert len(walk.pages) > 100
+    assert set(walk.posted) >= SENT_BY_ALL
+    assert PEOPLE[person].sends <= set(walk.posted)
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_d1_pages_of_stillwater_know_nothing_of_north_light(walks, ids, person):
+    pages = walks(person).under(*STILLWATER, "/staff/")
+    assert len(pages) > 50
+    assert found_in(pages, names_in("stillwater.toml"))
+    assert found_in(pages, names_in("north-light.toml")) == []
+    assert ids_in(pages, chain(*ids("North Light").values())) == []
+
+
+@pytest.mark.parametrize("person", ["a visitor", "a customer"])
+def test_d1_pages_of_north_light_know_nothing_of_stillwater(walks, ids, person):
+    pages = walks(person).under("/north-light/")
+    assert len(pages) > 10
+    assert found_in(pages, names_in("stillwater.toml")) == []
+    assert ids_in(pages, chain(*ids("Stillwater").values())) == []
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_d2_what_is_not_for_the_public_is_on_no_public_page(walks, demo_app, person):
+    pages = walks(person).under("/")
+    pages = {url: text for url, text in pages.items() if not url.startswith("/staff/")}
+    with demo_app.app_context():
+        hidden = db.session.execute(
+            sa.select(SessionType.id, SessionType.slug, SessionType.name).where(
+                sa.or_(SessionType.visibility != "public", sa.not_(SessionType.offered_online))
+            ),
+            execution_options=ANYWHERE,
+        ).all()
+        sessions = db.session.scalars(
+            sa.select(Session.id).where(Session.session_type_id.in_([row.id for row in hidden])),
+            execution_options=ANYWHERE,
+        ).all()
+    assert {row.slug for row in hidden} >= PRIVATE
+    assert found_in(pages, [row.name for row in hidden]) == []
+    assert ids_in(pages, [row.id for row in hidden] + list(sessions)) == []
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_d2_what_is_not_for_the_public_answers_404(crawl, person):
+    crawler = crawl(person)
+    token = {"X-CSRFToken": crawler.token()}
+    fields = {"session_id": "0" * 24, "guests": "1", "key": "k"}
+    for slug in PRIVATE:
+        url = f"/stillwater-bath/book/{slug}"
+        for query in ("", "?date=2026-06-11", "?month=2026-07&guests=2"):
+            assert crawler.client.get(url + query).status_code == 404
+        assert crawler.client.post(url, data=fields, headers=token).status_code == 404
+
+
+@pytest.mark.parametrize("person", ["a receptionist", "an owner"])
+def test_d1_no_staff_address_answers_to_an_id_of_north_light(crawl, ids, person):
+    crawler = crawl(person)
+    theirs = ids("North Light")
+    others = [it for name, found in theirs.items() if name != "sessions" for it in found]
+    token = {"X-CSRFToken": crawler.token()}
+    answered = []
+    tried = 0
+    for rule in crawler.app.url_map.iter_rules():
+        names = rule.arguments - {"site"}
+        if not rule.rule.startswith("/staff/<site>/") or not names:
+            continue
+        is_get = "GET" in rule.methods
+        sessions = theirs["sessions"] if is_get else theirs["sessions"][-50:]
+        for foreign in (*others, *sessions):
+            url = crawler.adapter.build(
+                rule.endpoint, {"site": SITES[0], **dict.fromkeys(names, foreign)}
+            )
+            answer = crawler.client.get(url) if is_get else crawler.client.post(url, headers=token)
+            tried += 1
+            if answer.status_code != 404:
+                answered.append((answer.status_code, url))
+    assert answered == []
+    assert tried > 2000
+
+
+@pytest.mark.parametrize("person", ["a receptionist", "an owner"])
+def test_d1_the_desk_of_north_light_is_not_found(crawl, ids, person):
+    crawler = crawl(person)
+    theirs = ids("North Light")
+    token = {"X-CSRFToken": crawler.token()}
+    own = {"session_id": theirs["sessions"][0], "booking_id": theirs["session_bookings"][0]}
+    for rule in crawler.desk_rules():
+        values = {name: own[name] for name in rule.arguments - {"site"}}
+        assert crawler.knock(rule, token, site="north-light", **values) == 404, rule
