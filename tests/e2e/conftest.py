@@ -114,8 +114,8 @@ class Slot:
     id: str
     type_slug: str
     date: dt.date
-    time: str
     left: int
+    capacity: int
     path: str
     """The offer's page with this session's day opened."""
     door: str
@@ -179,8 +179,8 @@ class Shop:
                             id=facts.id,
                             type_slug=type_slug,
                             date=day.date,
-                            time=facts.local_start.strftime("%H:%M"),
                             left=one.offering.left,
+                            capacity=facts.capacity,
                             door=door,
                             path=f"{door}?date={day.date}" + f"&guests={guests}" * (guests > 1),
                         )
@@ -209,7 +209,7 @@ class Shop:
             local = to_local(now, fetch(Site, kind.site_id).zoneinfo)
             start = local.replace(tzinfo=None) - dt.timedelta(minutes=30)
             row = make_session(kind, local_start=start.replace(second=0, microsecond=0))
-            row = Slot(row.id, kind.slug, start.date(), start.strftime("%H:%M"), 8, "", "")
+            row = Slot(row.id, kind.slug, start.date(), 8, 8, "", "")
             db.session.remove()
             return row
 

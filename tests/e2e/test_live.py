@@ -49,7 +49,7 @@ def is_in_state(page: Page, name: str, state: str) -> None:
 def has_places(page: Page, slot, taken: int) -> None:
     """What a session's block on the schedule says."""
     block = page.locator(f'a.sess[href$="/sessions/{slot.id}"]')
-    expect(block).to_contain_text(f"{taken} of 14 places")
+    expect(block).to_contain_text(f"{taken} of {slot.capacity} places")
 
 
 def test_places_left_follow_what_others_book_and_focus_stays(visitor, shop):
