@@ -11,7 +11,7 @@ from blueprints.clock import install_clock
 from blueprints.configuration import configure
 from blueprints.errors import register_errors
 from blueprints.rendering import STATIC_FOLDER, STATIC_PREFIX, install_rendering
-from blueprints.security import csrf, install_security, login_manager
+from blueprints.security import HostGuard, csrf, install_security, login_manager
 from models import db, install_sqlite, install_walls
 from models.migrating import migrate
 
@@ -35,7 +35,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         app.register_blueprint(area.bp)
     register_commands(app)
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
-        app.wsgi_app,
+        HostGuard(app.wsgi_app),
         root=STATIC_FOLDER,
         prefix=STATIC_PREFIX,
         immutable_file_test=lambda _path, _url: True,

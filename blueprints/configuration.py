@@ -9,6 +9,7 @@ from flask import Flask
 DEFAULTS: dict[str, Any] = {
     "SECRET_KEY": None,
     "PRODUCTION": False,
+    "PUBLIC_ADDRESS": None,
     "NOW": None,
     "STARTED_AT": None,
     "SIGN_IN_LIMIT": "10 per minute",
@@ -44,6 +45,8 @@ def configure(app: Flask, config: dict[str, Any] | None) -> None:
     app.config.update(config or {})
     if app.config["PRODUCTION"] and app.config["NOW"]:
         raise Misconfigured("SUNDIAL_NOW sets the shop's clock: not in production.")
+    if app.config["PUBLIC_ADDRESS"]:
+        app.config["PUBLIC_ADDRESS"] = str(app.config["PUBLIC_ADDRESS"]).rstrip("/")
     if not app.config["SECRET_KEY"]:
         if app.config["PRODUCTION"] or not (app.debug or app.testing):
             raise Misconfigured("Set SUNDIAL_SECRET_KEY to a long random text.")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from flask_wtf import FlaskForm
-from wtforms import Field, ValidationError
+from wtforms import Field, IntegerField, ValidationError
 
 from domain.errors import RuleBroken
 
@@ -38,3 +38,13 @@ def obeys(rule: Callable[[str], object]) -> Callable[[Form, Field], None]:
             raise ValidationError(broken.sentence) from broken
 
     return check
+
+
+class WholeNumber(IntegerField):
+    """A number whose refusal is a sentence of ours."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError("Enter a whole number of guests.") from error

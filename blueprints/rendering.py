@@ -73,7 +73,7 @@ def show(template: str, *, block: str | None = None, **context: Any) -> "Shown":
 
 def respond(shown: "Shown", *, status: int = 200, is_personal: bool = False) -> Response:
     """An answer with an ETag of what it shows; 304 when the browser has just that."""
-    if status != 200 or is_personal or request.method != "GET":
+    if status != 200 or is_personal or request.method not in ("GET", "HEAD"):
         return _answer(_fill_in(shown), status)
     etag = shown.digest
     if shown.has_form:

@@ -1,5 +1,6 @@
 """Headers, forgery protection, rate limits, sign-in, and the right that each route declares."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,8 +13,9 @@ from itsdangerous import URLSafeTimedSerializer
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
-from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import BadRequest, TooManyRequests
 
+from domain.errors import NotFound
 from services.accounts import Desk, find_account, find_desk
 
 csrf = CSRFProtect()
@@ -130,6 +132,7 @@ def install_security(app: Flask) -> None:
 
 
 def _check_right() -> Any:
+    _refuse_nul()
     if request.endpoint is None:
         return None
     right = declared_right(current_app, request.endpoint)
@@ -143,6 +146,33 @@ def _check_right() -> Any:
     if right not in (None, SIGNED_IN, STAFF):
         g.desk = find_desk(person, (request.view_args or {})["site"], right)
     return None
+
+
+def _refuse_nul() -> None:
+    """No text of ours has a NUL byte, and PostgreSQL takes none."""
+    if "\0" in request.path:
+        raise NotFound
+    for values in (request.args, request.form):
+        if any("\0" in text for pair in values.items(multi=True) for text in pair):
+            raise BadRequest
+
+
+class HostGuard:
+    """Answers 400 to a Host that no browser sends, before anything builds an address of it."""
+
+    _HOST = re.compile(
+        r"(?:(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?", re.ASCII
+    )
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        host = environ.get("HTTP_HOST", "localhost")
+        if len(host) > 255 or not self._HOST.fullmatch(host):
+            start_response("400 Bad Request", [("Content-Type", "text/plain; charset=utf-8")])
+            return [b"The browser sent an address we could not read."]
+        return self._application(environ, start_response)
 
 
 def _set_headers(response: Response) -> Response:

@@ -1,7 +1,7 @@
 """One sign-in for customers and staff; each door only says where to go afterwards."""
 
+import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Response, redirect, request
 from flask import session as visit
@@ -10,7 +10,7 @@ from wtforms import BooleanField, PasswordField, StringField
 
 from blueprints.forms import Form, obeys
 from blueprints.rendering import render
-from blueprints.security import SignedIn, count_sign_in_try
+from blueprints.security import SignedIn, account_id, count_sign_in_try
 from domain.errors import RuleBroken, SignInFailed
 from domain.people import check_email
 from services.accounts import check_sign_in
@@ -43,7 +43,8 @@ def answer_sign_in(template: str, *, default: str, **context: Any) -> Any:
         except SignInFailed as refusal:
             form.refuse(refusal)
         else:
-            baskets = visit.get("baskets", {})
+            # A visitor keeps the basket; the next person at this browser does not get it.
+            baskets = visit.get("baskets", {}) if account_id() in (None, account.id) else {}
             visit.clear()
             if baskets:
                 visit["baskets"] = baskets
@@ -55,13 +56,13 @@ def answer_sign_in(template: str, *, default: str, **context: Any) -> Any:
 
 def sign_out() -> None:
     """End this browser's sign-in and forget its visit."""
-    logout_user()
     visit.clear()
+    # Last: it leaves a mark in the visit that takes the remembering cookie away.
+    logout_user()
 
 
 def _safe_next(default: str) -> str:
     """Only an address of our own: a path, never another host's."""
     wanted = request.values.get("next", "")
-    parts = urlsplit(wanted)
-    is_own = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
-    return wanted if is_own and not parts.netloc and not parts.scheme else default
+    is_own = re.fullmatch(r"/(?![/\\])[!-~]*", wanted) is not None
+    return wanted if is_own else default

@@ -26,9 +26,14 @@ def remember_basket(site_id: str, secret: str) -> None:
 
 def forget_basket(site_id: str, *, order_secret: str) -> None:
     """The basket has become an order; the next press of Book starts another deed."""
+    start_another_turn()
     visit["orders"] = {**visit.get("orders", {}), site_id: order_secret}
-    visit["turn"] = visit.get("turn", 0) + 1
     visit["baskets"] = {k: v for k, v in visit.get("baskets", {}).items() if k != site_id}
+
+
+def start_another_turn() -> None:
+    """What was pressed before this moment may be pressed again, and is another deed."""
+    visit["turn"] = visit.get("turn", 0) + 1
 
 
 def deed_key(form_key: str) -> str:

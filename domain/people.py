@@ -25,7 +25,13 @@ def check_name(text: str, *, field: str = "name", who: str = "your name") -> str
     if not any(unicodedata.category(letter)[0] in "LN" for letter in name):
         raise RuleBroken(f"Enter {who}.", code="name_missing", field=field)
     if _TAG.search(name) or any(_is_unseen(letter) for letter in name):
-        raise RuleBroken("Leave out the < and > signs.", code="name_markup", field=field)
+        raise RuleBroken(
+            "Leave out the < and > signs."
+            if _TAG.search(name)
+            else "Leave out the characters that can't be seen.",
+            code="name_markup",
+            field=field,
+        )
     return name
 
 
@@ -42,6 +48,10 @@ def check_email(text: str, *, field: str = "email") -> str:
     if address.endswith("@") or "@" not in address:
         raise RuleBroken(
             "Add the part after the @, like example.com.", code="email_incomplete", field=field
+        )
+    if any(_is_unseen(letter) for letter in address):
+        raise RuleBroken(
+            "Leave out the characters that can't be seen.", code="email_invalid", field=field
         )
     if len(address) > 254 or ".." in address or not _EMAIL.fullmatch(address):
         raise RuleBroken(

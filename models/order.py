@@ -31,6 +31,7 @@ class Order(Tenant, Base):
     # Asked before time runs out and kept when it does (H4).
     name: Mapped[str] = mapped_column(default="")
     email: Mapped[str] = mapped_column(default="")
+    guest_names: Mapped[dict[str, Any]] = mapped_column(default=dict)
     held_since: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
     confirmed_at: Mapped[dt.datetime | None]

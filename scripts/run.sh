@@ -67,7 +67,7 @@ worker=$!
 started+=("$worker")
 say "starting the web server"
 gunicorn "app:create_app()" --bind "127.0.0.1:$PORT" --workers "${WEB_WORKERS:-2}" --threads 8 \
-  --worker-class gthread --control-socket instance/gunicorn.ctl &
+  --worker-class gthread --forwarder-headers "" --control-socket instance/gunicorn.ctl &
 server=$!
 started+=("$server")
 

@@ -13,6 +13,7 @@ from domain.errors import (
     NotFound,
 )
 from domain.holds import can_renew, renewed_deadline
+from domain.people import MAX_NAME
 from models import (
     Order,
     Session,
@@ -38,7 +39,7 @@ from services.lines import (
     new_order,
     order_query,
 )
-from services.places import let_go, raise_revision
+from services.places import extend, let_go, lock_sessions, raise_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,10 @@ def hold_places(
         found = load_session(organisation_id, session_id)
         if found.session_type_id != session_type_id:
             raise NotFound("We couldn't find that session.")
-        basket = _open_basket(organisation_id, found, basket_secret, account_id, now)
+        basket, touched = _open_basket(organisation_id, found, basket_secret, account_id, now)
         hold_line(basket, found, guests, viewer, now)
-        _renew_lines(basket, found.session_type_id, now)
+        _renew_lines(basket, now)
+        raise_revision(organisation_id, {found.session_type_id, *touched})
         return basket.secret
 
     return once(organisation_id, key, body, deed, now)
@@ -107,7 +109,8 @@ def renew_hold(organisation_id: str, secret: str, *, now: dt.datetime) -> None:
         if not can_renew(now, order.held_since, expires_at, hold):
             raise HoldCeilingReached
         for line in lines:
-            line.expires_at = renewed_deadline(now, order.held_since, hold)
+            if not extend(line, renewed_deadline(now, order.held_since, hold), now):
+                raise HoldExpired
 
 
 def drop_line(organisation_id: str, secret: str, booking_id: str, *, now: dt.datetime) -> None:
@@ -118,6 +121,7 @@ def drop_line(organisation_id: str, secret: str, booking_id: str, *, now: dt.dat
         if line is None:
             raise NotFound
         session_type_id = line.session_type_id
+        lock_sessions(organisation_id, [line.session_id])
         if let_go(line, by="customer", now=now):
             raise_revision(organisation_id, [session_type_id])
 
@@ -129,14 +133,17 @@ def rebuild_basket(
     outcome = []
     with transaction():
         order = lock_basket(organisation_id, secret)
-        end_expired(order, now)
-        order.held_since = now
-        touched = []
+        gone = expired_lines(order, now=now)
+        lock_sessions(organisation_id, [line.session_id for line in gone])
+        touched = end_expired(order, now)
+        if not live_lines(order, now=now):
+            order.held_since = now
         for line in sorted(expired_lines(order), key=lambda line: line.session_id):
             old_price = line.order_item.unit_price
             found = load_session(organisation_id, line.session_id)
             try:
-                fresh = hold_line(order, found, line.places, viewer, now)
+                with db.session.begin_nested():
+                    fresh = hold_line(order, found, line.places, viewer, now)
             except NotBookable as refusal:
                 outcome.append(RebuiltLine(line.session_type_name, refusal.sentence, False))
             else:
@@ -144,17 +151,20 @@ def rebuild_basket(
                 outcome.append(RebuiltLine(line.session_type_name, "", True, changed))
             # Its story has been told: the next rebuild must not try it again.
             line.cancelled_by = "customer"
-            touched.append(line.session_type_id)
+            touched.add(line.session_type_id)
         raise_revision(organisation_id, touched)
     return outcome
 
 
-def keep_details(organisation_id: str, secret: str, *, name: str, email: str) -> None:
+def keep_details(
+    organisation_id: str, secret: str, *, name: str, email: str, guests: dict[str, str]
+) -> None:
     """Remember what was typed, so that an expired basket loses nothing (H4)."""
     with transaction():
         order = lock_order(organisation_id, secret)
         if order.state == "basket":
-            order.name, order.email = name[:200], email[:254]
+            order.name, order.email = name[:MAX_NAME], email[:254]
+            order.guest_names = {field: typed[:MAX_NAME] for field, typed in guests.items()}
 
 
 def find_basket(secret: str | None, *, now: dt.datetime) -> Order | None:
@@ -201,7 +211,7 @@ def _open_basket(
     secret: str | None,
     account_id: str | None,
     now: dt.datetime,
-) -> Order:
+) -> tuple[Order, set[str]]:
     order = None
     if secret:
         order = db.session.scalar(
@@ -210,18 +220,19 @@ def _open_basket(
             )
         )
     if order is None:
-        return new_order(organisation_id, found, account_id, now)
-    end_expired(order, now)
+        return new_order(organisation_id, found, account_id, now), set()
+    gone = [line.session_id for line in expired_lines(order, now=now)]
+    lock_sessions(organisation_id, [found.id, *gone])
+    touched = end_expired(order, now)
     if not live_lines(order, now=now):
         order.held_since = now
         for line in expired_lines(order):
             line.cancelled_by = "customer"
-    return order
+    return order, touched
 
 
-def _renew_lines(order: Order, session_type_id: str, now: dt.datetime) -> None:
+def _renew_lines(order: Order, now: dt.datetime) -> None:
     held_since = order.held_since or now
     hold = venue_of(order.site).hold
     for line in live_lines(order, now=now):
-        line.expires_at = renewed_deadline(now, held_since, hold)
-    raise_revision(order.organisation_id, [session_type_id])
+        extend(line, renewed_deadline(now, held_since, hold), now)

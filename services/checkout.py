@@ -19,6 +19,7 @@ from domain.errors import (
 from domain.people import check_email, check_name, email_key, guest_key
 from domain.words import count
 from models import (
+    Account,
     Customer,
     Guest,
     LedgerEntry,
@@ -42,7 +43,7 @@ from services.lines import (
     lock_order,
     new_order,
 )
-from services.places import raise_revision
+from services.places import raise_revision, sell
 
 
 def confirm_order(
@@ -141,7 +142,9 @@ def _confirmable_lines(order: Order, now: dt.datetime) -> list[SessionBooking]:
         raise HoldExpired
     for line in lines:
         if line.session.deleted_at is not None:
-            raise NotBookable("The venue has cancelled this session.", code="session_live")
+            raise NotBookable(
+                f"The venue has cancelled {line.session_type_name}.", code="session_live"
+            )
         if line.session.start_time <= now:
             raise AlreadyStarted(line.session_type_name)
     return lines
@@ -214,19 +217,23 @@ def _check_member_limit(lines: Sequence[SessionBooking], customer: Customer) -> 
 def _find_or_add_customer(
     organisation_id: str, name: str, email: str, account_id: str | None, now: dt.datetime
 ) -> Customer:
-    known = known_customer(organisation_id, account_id)[0]
-    if known is not None:
-        return known
-    customer = _customer_with(organisation_id, email) if email else None
-    if customer is not None:
-        return customer
+    """The booker's row: a signed-in person's own, whatever address the order has; else by address.
+
+    A stranger's booking is never put into an account that has the same address.
+    """
+    account = db.session.get_one(Account, account_id) if account_id else None
+    address = account.email if account else email
+    found = _customer_of(organisation_id, account, address)
+    if found is not None:
+        return found
+    is_anothers = account is None and bool(address) and _with_address(organisation_id, address)
     fresh = Customer(
         id=new_object_id(),
         organisation_id=organisation_id,
         account_id=account_id,
         name=name,
-        email=email,
-        email_key=email_key(email) if email else None,
+        email=address,
+        email_key=email_key(address) if address and not is_anothers else None,
         created_at=now,
     )
     try:
@@ -234,14 +241,27 @@ def _find_or_add_customer(
             db.session.add(fresh)
     except IntegrityError:
         # Two first bookings of one person at once: the other one's row is theirs.
-        customer = _customer_with(organisation_id, email)
-        if customer is None:
+        found = _customer_of(organisation_id, account, address)
+        if found is None:
             raise
-        return customer
+        return found
     return fresh
 
 
-def _customer_with(organisation_id: str, email: str) -> Customer | None:
+def _customer_of(organisation_id: str, account: Account | None, address: str) -> Customer | None:
+    if account is not None:
+        known = known_customer(organisation_id, account.id)[0]
+        if known is not None:
+            return known
+    found = _with_address(organisation_id, address) if address else None
+    if found is None or found.account_id is not None:
+        return None
+    if account is not None:
+        found.account_id = account.id
+    return found
+
+
+def _with_address(organisation_id: str, email: str) -> Customer | None:
     return db.session.scalar(
         sa.select(Customer).where(
             Customer.organisation_id == organisation_id, Customer.email_key == email_key(email)
@@ -259,9 +279,10 @@ def _settle(
 ) -> None:
     order.state, order.confirmed_at = "confirmed", now
     order.name, order.email, order.customer_id = name, email, customer.id
-    for line in lines:
-        line.status, line.expires_at = "confirmed", None
-        line.customer_id, line.updated_at = customer.id, now
+    db.session.flush()
+    for line in sorted(lines, key=lambda line: line.id):
+        if not sell(line, customer.id, now):
+            raise HoldExpired
     total = sum(line.order_item.unit_price * line.places for line in lines)
     if total:
         db.session.add(

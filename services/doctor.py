@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from models import Session, SessionBooking, db, unbound
+from models import Order, Session, SessionBooking, db, unbound
 from services.places import TAKING
 
 
@@ -27,3 +27,14 @@ def find_wrong_counters() -> list[str]:
         f"its bookings have {row[2]} and {row[4]}."
         for row in rows
     ]
+
+
+def find_sold_and_given_away() -> list[str]:
+    """A sentence for every confirmed order whose line was ended by the clock (H3)."""
+    rows = db.session.execute(
+        sa.select(Order.order_ref, SessionBooking.id)
+        .join(SessionBooking, SessionBooking.order_id == Order.id)
+        .where(SessionBooking.status == "confirmed", SessionBooking.cancelled_by == "expired"),
+        execution_options=unbound("the doctor looks at every organisation"),
+    )
+    return [f"Order {ref}: its line {line} was sold and given away." for ref, line in rows]

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from domain.errors import KeyReused
 from models import IdempotencyKey, db, transaction
+
+TRY_AGAIN = ("40P01", "40001")
+"""Deadlock detected, serialisation failure."""
 
 
 def once(
@@ -21,18 +24,24 @@ def once(
     now: dt.datetime,
 ) -> str:
     """Do `deed` in one transaction unless its key already has an answer (H6)."""
-    try:
-        with transaction():
+    for tries_left in (2, 1, 0):
+        try:
+            with transaction():
+                answer = _find_answer(organisation_id, key, body)
+                if answer is None:
+                    answer = deed()
+                    _keep_answer(organisation_id, key, body, answer, now)
+                return answer
+        except _Repeated:
             answer = _find_answer(organisation_id, key, body)
             if answer is None:
-                answer = deed()
-                _keep_answer(organisation_id, key, body, answer, now)
+                raise
             return answer
-    except _Repeated:
-        answer = _find_answer(organisation_id, key, body)
-        if answer is None:
-            raise
-        return answer
+        except OperationalError as error:
+            # PostgreSQL ends one of two that wait for each other, and says: try again.
+            if getattr(error.orig, "sqlstate", None) not in TRY_AGAIN or not tries_left:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _find_answer(organisation_id: str, key: str, body: dict[str, Any]) -> str | None:

@@ -29,11 +29,12 @@ from models import (
     unbound,
 )
 from services.facts import offer_of, slot_of, venue_of
-from services.places import claim, let_go, let_go_of_expired_on, raise_revision
+from services.places import claim, let_go, let_go_of_expired_on, lock_sessions
 
 BY_SECRET = unbound("an order's secret is its own key, unique in the installation")
 
 
+MAX_LINES = 50
 _REF_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -85,7 +86,7 @@ def new_order(
         site=site,
         customer_id=customer.id if customer else None,
         sold_by=sold_by,
-        order_ref=f"{code} {''.join(secrets.choice(_REF_LETTERS) for _ in range(6))}",
+        order_ref=_fresh_ref(organisation_id, code),
         secret=secrets.token_urlsafe(24),
         currency=site.currency,
         name=name,
@@ -98,13 +99,28 @@ def new_order(
     return order
 
 
+def _fresh_ref(organisation_id: str, code: str) -> str:
+    while True:
+        ref = f"{code} {''.join(secrets.choice(_REF_LETTERS) for _ in range(6))}"
+        taken = db.session.scalar(
+            sa.select(Order.id).where(
+                Order.organisation_id == organisation_id, Order.order_ref == ref
+            )
+        )
+        if taken is None:
+            return ref
+
+
 def hold_line(
     order: Order, found: Session, guests: int, viewer: Viewer, now: dt.datetime
 ) -> SessionBooking:
     """Check, claim and write one line; the claim is what decides (H1)."""
     organisation_id = order.organisation_id
+    lock_sessions(organisation_id, [found.id])
     let_go_of_expired_on(organisation_id, found.id, now)
     live = live_lines(order, now=now)
+    if len(live) >= MAX_LINES:
+        raise NotBookable(f"A basket holds at most {MAX_LINES} sessions.", code="basket_full")
     for line in [line for line in live if line.session_id == found.id]:
         let_go(line, by="customer", now=now)
         live.remove(line)
@@ -122,12 +138,14 @@ def hold_line(
     if not claim(organisation_id, found.id, places=guests, parties=1):
         raise NotBookable(f"Those {count(guests, 'place')} just went.", code="places_left")
     price = price_for(offer, slot, viewer)
+    if price.amount is None:
+        raise NotBookable("This time has no price yet, so it can't be sold.", code="priced")
     item = OrderItem(
         id=new_object_id(),
         organisation_id=organisation_id,
         order_id=order.id,
         places=guests,
-        unit_price=price.amount or 0,
+        unit_price=price.amount,
         currency=venue.currency,
         price_source=price.source,
         price_rule_id=price.rule_id,
@@ -216,14 +234,17 @@ def expired_lines(order: Order, *, now: dt.datetime | None = None) -> list[Sessi
     ]
 
 
-def end_expired(order: Order, now: dt.datetime) -> None:
-    """Note the ends that the clock has brought, and give the places back."""
-    touched = []
-    for line in lines_of(order):
-        if line.cancelled_at is None and line.expires_at and line.expires_at <= now:
-            touched.append(line.session_type_id)
-            let_go(line, by="expired", now=now)
-    raise_revision(order.organisation_id, touched)
+def end_expired(order: Order, now: dt.datetime) -> set[str]:
+    """Note the ends that the clock has brought; the types whose places came back.
+
+    The sessions of `expired_lines` are locked by the caller.
+    """
+    due = [line for line in expired_lines(order, now=now) if line.cancelled_at is None]
+    return {
+        line.session_type_id
+        for line in sorted(due, key=lambda line: line.session_id)
+        if let_go(line, by="expired", now=now)
+    }
 
 
 def booked_on(

@@ -45,8 +45,55 @@ def release(organisation_id: str, session_id: str, *, places: int, parties: int)
     )
 
 
+def lock_sessions(organisation_id: str, session_ids: Iterable[str]) -> None:
+    """Lock sessions in order of id, before any of their bookings is touched.
+
+    Everybody locks order, sessions, bookings, types in this order, so nobody waits in a circle.
+    """
+    db.session.execute(
+        sa.select(Session.id)
+        .where(Session.organisation_id == organisation_id, Session.id.in_(set(session_ids)))
+        .order_by(Session.id)
+        .with_for_update(key_share=True)
+    ).all()
+
+
+def sell(booking: SessionBooking, customer_id: str, now: dt.datetime) -> bool:
+    """Turn a held line into a sold one; False when its places were given away meanwhile (H3)."""
+    sold = _changed(
+        _held(booking).values(
+            status="confirmed", expires_at=None, customer_id=customer_id, updated_at=now
+        )
+    )
+    db.session.expire(booking)
+    return sold
+
+
+def extend(booking: SessionBooking, until: dt.datetime, now: dt.datetime) -> bool:
+    """Move a running hold's deadline; False when it has ended meanwhile (H3)."""
+    extended = _changed(
+        _held(booking)
+        .where(SessionBooking.expires_at > now)
+        .values(expires_at=until, updated_at=now)
+    )
+    db.session.expire(booking)
+    return extended
+
+
+def _held(booking: SessionBooking) -> sa.Update:
+    return sa.update(SessionBooking).where(
+        SessionBooking.organisation_id == booking.organisation_id,
+        SessionBooking.id == booking.id,
+        SessionBooking.cancelled_at.is_(None),
+        SessionBooking.status.in_(HOLDING),
+    )
+
+
 def let_go(booking: SessionBooking, *, by: str, now: dt.datetime) -> bool:
-    """End a live booking and give its place back; False when somebody else already did."""
+    """End a live booking and give its place back; False when somebody else already did.
+
+    Its session is locked by the caller (`lock_sessions`).
+    """
     ended = _changed(
         sa.update(SessionBooking)
         .where(
@@ -59,44 +106,44 @@ def let_go(booking: SessionBooking, *, by: str, now: dt.datetime) -> bool:
     )
     if ended:
         release(booking.organisation_id, booking.session_id, places=booking.places, parties=1)
-        db.session.expire(booking)
+    db.session.expire(booking)
     return ended
 
 
-def let_go_of_expired_on(organisation_id: str, session_id: str, now: dt.datetime) -> None:
-    """Before a claim: holds on this session that have run out no longer count (H3)."""
+def let_go_of_expired_on(organisation_id: str, session_id: str, now: dt.datetime) -> int:
+    """Holds on this locked session that have run out no longer count; the number ended (H3)."""
     expired = sa.select(SessionBooking).where(
         SessionBooking.organisation_id == organisation_id,
         SessionBooking.session_id == session_id,
         *_has_expired(now),
     )
-    for booking in db.session.scalars(expired.order_by(SessionBooking.id)).all():
-        let_go(booking, by="expired", now=now)
+    bookings = db.session.scalars(expired.order_by(SessionBooking.id)).all()
+    return sum(let_go(booking, by="expired", now=now) for booking in bookings)
 
 
 def release_expired_holds(now: dt.datetime, *, most: int = 200) -> int:
-    """The worker's round: end up to `most` holds that have run out; the number ended (H3)."""
-    query = (
-        sa.select(SessionBooking)
+    """The worker's round: end holds that have run out, session by session; the number (H3)."""
+    sessions = db.session.execute(
+        sa.select(
+            SessionBooking.organisation_id,
+            SessionBooking.session_id,
+            SessionBooking.session_type_id,
+        )
         .where(*_has_expired(now))
-        .order_by(SessionBooking.session_id, SessionBooking.id)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    every = unbound("the worker ends expired holds of every organisation")
-    if (
-        db.session.scalar(query.with_only_columns(SessionBooking.id), execution_options=every)
-        is None
-    ):
-        db.session.rollback()
-        return 0
-    with transaction():
-        bookings = db.session.scalars(query, execution_options=every).all()
-        ended = [booking for booking in bookings if let_go(booking, by="expired", now=now)]
-        touched = {(booking.organisation_id, booking.session_type_id) for booking in ended}
-        for organisation_id, session_type_id in sorted(touched):
-            raise_revision(organisation_id, [session_type_id])
-    return len(ended)
+        .distinct()
+        .limit(most),
+        execution_options=unbound("the worker ends expired holds of every organisation"),
+    ).all()
+    db.session.rollback()
+    ended = 0
+    for organisation_id, session_id, session_type_id in sessions:
+        with transaction():
+            lock_sessions(organisation_id, [session_id])
+            number = let_go_of_expired_on(organisation_id, session_id, now)
+            if number:
+                raise_revision(organisation_id, [session_type_id])
+        ended += number
+    return ended
 
 
 def raise_revision(organisation_id: str, session_type_ids: Iterable[str]) -> None:

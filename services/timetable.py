@@ -97,6 +97,7 @@ _KEY_QUERY = (
     .join(SessionType, SessionType.site_id == Site.id)
     .where(
         Site.slug == sa.bindparam("site"),
+        Site.is_public,
         SessionType.slug == sa.bindparam("type"),
         SessionType.visibility == "public",
         SessionType.offered_online,

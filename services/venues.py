@@ -20,7 +20,9 @@ def list_public_sites() -> list[Venue]:
 
 def find_venue(slug: str) -> Venue:
     """The site with this slug; raises NotFound."""
-    site = db.session.scalar(sa.select(Site).where(Site.slug == slug), execution_options=BY_SLUG)
+    site = db.session.scalar(
+        sa.select(Site).where(Site.slug == slug, Site.is_public), execution_options=BY_SLUG
+    )
     if site is None:
         raise NotFound("We couldn't find that venue.")
     return venue_of(site)

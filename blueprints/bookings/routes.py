@@ -1,4 +1,4 @@
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, current_app, request, url_for
 
 from blueprints.bookings.calendar_file import calendar_file
 from blueprints.clock import utcnow
@@ -22,7 +22,7 @@ def booking(secret: str) -> Response:
         order=order,
         lines=lines,
         balance=sum(entry.amount for entry in order.ledger),
-        link=url_for("bookings.booking", secret=secret, _external=True),
+        link=_public_link(secret),
         badge=None,
         is_personal=True,
     )
@@ -32,7 +32,7 @@ def booking(secret: str) -> Response:
 @needs(PUBLIC)
 def calendar(secret: str) -> Response:
     order = find_order(secret)
-    url = url_for("bookings.booking", secret=secret, _external=True)
+    url = _public_link(secret)
     body = calendar_file(
         order, live_lines(order, now=utcnow()), venue_of(order.site), url, utcnow()
     )
@@ -42,3 +42,9 @@ def calendar(secret: str) -> Response:
         mimetype="text/calendar",
         headers={"Content-Disposition": f'attachment; filename="{name}.ics"'},
     )
+
+
+def _public_link(secret: str) -> str:
+    """The link that goes into calendars and QR codes: never built from a stranger's Host header."""
+    base = current_app.config["PUBLIC_ADDRESS"] or request.host_url.rstrip("/")
+    return base + url_for("bookings.booking", secret=secret)

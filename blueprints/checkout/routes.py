@@ -1,6 +1,7 @@
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask_wtf.csrf import CSRFError
 
 from blueprints.checkout.forms import DetailsForm
 from blueprints.clock import utcnow
@@ -12,6 +13,7 @@ from blueprints.visits import (
     deed_key,
     forget_basket,
     last_order,
+    start_another_turn,
 )
 from domain.errors import (
     AlreadyStarted,
@@ -54,9 +56,7 @@ def confirm(site: str) -> Any:
             # A second press: the first one has already made this basket an order.
             return redirect(url_for("bookings.booking", secret=secret), code=303)
         return render("checkout/empty.html", venue=venue, badge=None, is_personal=True, status=409)
-    keep_details(
-        venue.organisation_id, secret, name=form.name.data or "", email=form.email.data or ""
-    )
+    _keep_typed(venue, secret)
     if not form.validate():
         return _page(venue, _again(secret), form, status=422)
     try:
@@ -77,6 +77,17 @@ def confirm(site: str) -> Any:
         return _page(venue, _again(secret), form, status=422, broken=broken)
     forget_basket(venue.id, order_secret=secret)
     return redirect(url_for("bookings.booking", secret=secret), code=303)
+
+
+@bp.errorhandler(CSRFError)
+def stale(_error: CSRFError) -> Any:
+    """The form again with what was typed: only its token was old."""
+    if request.endpoint != "checkout.confirm":
+        raise _error
+    venue = find_venue((request.view_args or {})["site"])
+    order = find_basket(basket_secret(venue.id), now=utcnow())
+    old = RuleBroken("This page was old. Look it over and press Confirm again.")
+    return _page(venue, order, DetailsForm(), status=400, refusal=old)
 
 
 @bp.post("/<site>/checkout/renewal")
@@ -100,6 +111,7 @@ def rebuild(site: str) -> Any:
     lines = rebuild_basket(
         venue.organisation_id, secret, viewer=current_viewer(venue.organisation_id), now=utcnow()
     )
+    start_another_turn()
     for line in lines:
         if not line.is_held:
             flash(f"{line.name}: {line.sentence}", "bad")
@@ -117,6 +129,7 @@ def remove(site: str, booking_id: str) -> Any:
     secret = basket_secret(venue.id) or ""
     _keep_typed(venue, secret)
     drop_line(venue.organisation_id, secret, booking_id, now=utcnow())
+    start_another_turn()
     return redirect(url_for("checkout.checkout", site=site), code=303)
 
 
@@ -143,7 +156,7 @@ def _page(
         gone=gone,
         asked=[line for line in lines if asks_for_names(line)],
         form=form,
-        typed=request.form,
+        typed={**order.guest_names, **request.form},
         errors=_errors(form, broken),
         refusal=refusal.sentence if refusal else "",
         total=sum(line.order_item.unit_price * line.places for line in lines),
@@ -182,6 +195,7 @@ def _keep_typed(venue: Venue, secret: str) -> None:
             secret,
             name=request.form.get("name", ""),
             email=request.form.get("email", ""),
+            guests={k: v for k, v in request.form.items() if k.startswith("guest-")},
         )
 
 

@@ -1,7 +1,7 @@
-from wtforms import IntegerField, StringField
+from wtforms import StringField
 from wtforms.validators import InputRequired, NumberRange
 
-from blueprints.forms import Form, obeys
+from blueprints.forms import Form, WholeNumber, obeys
 from domain.eligibility import MAX_PARTY
 from domain.people import check_name
 
@@ -12,7 +12,7 @@ def _check_guest_name(text: str) -> None:
 
 class WalkInForm(Form):
     name = StringField("Name", [obeys(_check_guest_name)])
-    guests = IntegerField(
+    guests = WholeNumber(
         "Guests",
         [
             InputRequired(message="Enter how many guests there are."),

@@ -15,6 +15,7 @@ from blueprints.security import (
     needs,
 )
 from blueprints.signing_in import answer_sign_in, show_sign_in, sign_out
+from blueprints.visits import deed_key
 from domain.eligibility import Viewer, price_for
 from domain.errors import NotAllowed, NotFound, RuleBroken
 from domain.local_time import local_day
@@ -150,7 +151,7 @@ def walk_in(site: str, session_id: str) -> Any:
                 session_id,
                 name=form.name.data or "",
                 guests=form.guests.data or 1,
-                key=form.key.data or "",
+                key=deed_key(form.key.data or ""),
                 now=utcnow(),
             )
             return _tapped(session_id, booking_id, "")

@@ -1,6 +1,7 @@
 """For whoever watches over the installation."""
 
 from flask import Blueprint
+from sqlalchemy.exc import SQLAlchemyError
 
 from blueprints.security import PUBLIC, needs
 from models.walls import is_database_ready
@@ -17,4 +18,8 @@ def alive():
 @bp.get("/readyz")
 @needs(PUBLIC)
 def ready():
-    return {"status": "ready" if is_database_ready() else "waiting"}
+    try:
+        is_database_ready()
+    except SQLAlchemyError:
+        return {"status": "waiting"}, 503
+    return {"status": "ready"}

@@ -1,19 +1,18 @@
 import datetime as dt
+from contextlib import suppress
 
-from wtforms import DateField, IntegerField, StringField
-from wtforms.validators import InputRequired, Optional, Regexp
+from wtforms import StringField
+from wtforms.validators import InputRequired, Regexp
 
-from blueprints.forms import Form
+from blueprints.forms import Form, WholeNumber
 
 
 class HoldForm(Form):
     session_id = StringField(
         validators=[Regexp(r"^[0-9a-f]{24}$", message="Choose a session from the list.")]
     )
-    guests = IntegerField(
-        validators=[InputRequired(message="Choose how many guests you are, as a whole number.")]
-    )
-    date = DateField(validators=[Optional()])
+    guests = WholeNumber(validators=[InputRequired(message="Enter a whole number of guests.")])
+    date = StringField()
     key = StringField()
 
     @property
@@ -22,4 +21,7 @@ class HoldForm(Form):
 
     @property
     def day(self) -> dt.date | None:
-        return self.date.data if isinstance(self.date.data, dt.date) else None
+        """Only where to go back to: what can't be read is left out."""
+        with suppress(ValueError):
+            return dt.date.fromisoformat(self.date.data or "")
+        return None

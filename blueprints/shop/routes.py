@@ -53,7 +53,7 @@ def session_type(site: str, type_slug: str) -> Response:
     key = find_page_key(site, type_slug)
     asked = _Asked.read()
     badge = find_basket_badge(basket_secret(key.site_id), now=utcnow())
-    if account_id() is None and badge is None:
+    if account_id() is None and badge is None and not request.script_root:
         return respond(_visitors_page(key, asked))
     viewer = current_viewer(key.organisation_id)
     page = _page(key, asked, viewer)
@@ -126,7 +126,10 @@ def _refused(
 ) -> Response:
     """The same day again, as it is now, with the reason and what is still free."""
     key = find_page_key(site, type_slug)
-    asked = _Asked(form.party, None, form.day, "")
+    day = form.day
+    if day and not is_planned_month(day.year, day.month, utcnow().date()):
+        day = None
+    asked = _Asked(form.party, None, day, "")
     page = _page(key, asked, viewer)
     badge = find_basket_badge(basket_secret(key.site_id), now=utcnow())
     status = 409 if refusal.code in ("places_left", "party_left") else 422

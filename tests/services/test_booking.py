@@ -10,6 +10,7 @@ from factories import (
     NOW,
     fetch,
     make_account,
+    make_customer,
     make_member,
     make_organisation,
     make_rule,
@@ -39,9 +40,9 @@ from services.basket import (
     renew_hold,
 )
 from services.checkout import book_for_staff, confirm_order, find_order
-from services.doctor import find_wrong_counters
+from services.doctor import find_sold_and_given_away, find_wrong_counters
 from services.lines import expired_lines, live_lines
-from services.places import release_expired_holds
+from services.places import extend, let_go, release_expired_holds, sell
 
 pytestmark = pytest.mark.usefixtures("ctx")
 
@@ -436,3 +437,60 @@ def test_c8_two_baskets_of_one_member_dont_pass_the_limit_together(ctx):
     with pytest.raises(NotBookable) as refusal:
         shop.confirm(baskets[1], account_id=account.id)
     assert refusal.value.code == "max_bookings_per_member"
+
+
+def test_h3_a_rebuild_doesnt_lift_the_ceiling_of_a_running_hold(shop):
+    secret = shop.hold()
+    rebuild_basket(shop.organisation_id, secret, viewer=Viewer(), now=NOW + 10 * MINUTE)
+    assert find_basket(secret, now=NOW + 10 * MINUTE).held_since == NOW
+
+
+def test_h3_a_line_given_away_meanwhile_is_not_sold(shop):
+    secret = shop.hold()
+    line = live_lines(find_basket(secret, now=NOW), now=NOW)[0]
+    assert let_go(line, by="expired", now=NOW)
+    assert not sell(line, "nobody", NOW)
+    assert not extend(line, NOW + 20 * MINUTE, NOW)
+    db.session.rollback()
+
+
+def test_a_basket_holds_fifty_lines(ctx):
+    kind = make_type()
+    secret = None
+    for number in range(50):
+        row = make_session(kind, local_start=NOW.replace(tzinfo=None) + (60 + number) * 60 * MINUTE)
+        shop = Shop(row)
+        secret = shop.hold(guests=1, basket_secret=secret)
+    with pytest.raises(NotBookable) as refusal:
+        Shop(make_session(kind)).hold(guests=1, basket_secret=secret)
+    assert refusal.value.code == "basket_full"
+
+
+def test_p4_staff_dont_sell_what_has_no_price(ctx):
+    row = make_session(make_type(price=None))
+    with pytest.raises(NotBookable) as refusal:
+        book_for_staff(row.organisation_id, row.id, name="Walk In", guests=1, now=NOW)
+    assert refusal.value.code == "priced"
+
+
+def test_a_stranger_with_a_known_address_is_not_put_into_that_account(shop):
+    account = make_account()
+    make_customer(shop.organisation_id, account)
+    shop.confirm(shop.hold(guests=1), email="ana@example.com")
+    assert list_own_bookings(account.id, now=NOW) == []
+
+
+def test_an_account_finds_the_customer_that_it_was_as_a_guest(shop):
+    shop.confirm(shop.hold(guests=1))
+    account = make_account()
+    shop.confirm(shop.hold(guests=1), email="elsewhere@example.com", account_id=account.id)
+    assert len(list_own_bookings(account.id, now=NOW)) == 2
+
+
+def test_the_doctor_names_an_order_that_was_sold_and_given_away(shop):
+    secret = shop.confirm(shop.hold())
+    assert find_sold_and_given_away() == []
+    line = find_order(secret).items[0].booking
+    line.cancelled_by, line.cancelled_at = "expired", NOW
+    db.session.commit()
+    assert len(find_sold_and_given_away()) == 1

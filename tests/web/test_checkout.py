@@ -250,3 +250,44 @@ def test_an_unconfirmed_basket_has_no_booking_page(app, visitor, held):
 
 def test_personal_pages_are_not_stored(visitor, held):
     assert held.response.headers["Cache-Control"] == "no-store"
+
+
+def test_h6_book_after_remove_is_another_deed(app, visitor, slot, held):
+    visitor.post(held.one(".mini button[formaction]")["formaction"], {"name": ""}, 303)
+    assert book(visitor, slot).status == 303
+    assert places(app, slot) == 2
+    assert visitor.get("/bath/checkout").all("#details")
+
+
+def test_a_stale_token_at_confirm_keeps_what_was_typed(visitor, held):
+    fields = {**held.form("#details"), "name": "Ana Reyes", "email": "a@example.com"}
+    page = visitor.post("/bath/checkout", {**fields, "csrf_token": "stale"}, 400)
+    assert "This page was old" in page.text(".note")
+    assert page.one("#name")["value"] == "Ana Reyes"
+
+
+def test_guests_names_survive_a_press_of_keep_my_places(app, visitor, make):
+    kind = {"slug": "sound", "max_per_guest": 1}
+    row = make(lambda: make_session(make_type(make_site(slug="bath"), **kind)).id)
+    visitor.post("/bath/book/sound", {"session_id": row, "guests": "2", "key": "k"}, 303)
+    age_holds(app, 10)
+    visitor.post("/bath/checkout/renewal", {"name": "Ana", "guest-0-1": "Jude Moss"}, 303)
+    assert visitor.get("/bath/checkout").one("#guest-0-1")["value"] == "Jude Moss"
+
+
+@pytest.mark.parametrize("date", ["9999-12-31", "0001-01-01", "2030-01-01", "soon"])
+def test_a_silly_day_beside_a_refusal_doesnt_hide_it(visitor, slot, date):
+    page = book(visitor, slot, guests=0, date=date)
+    assert page.status == 422
+    assert page.text("#refusal")
+
+
+def test_links_begin_with_the_public_address_whatever_the_host_says(visitor, app, held):
+    fields = {**held.form("#details"), "name": "Ana", "email": "a@example.com"}
+    link = visitor.post("/bath/checkout", fields, 303).response.headers["Location"]
+    app.config["PUBLIC_ADDRESS"] = "https://book.example"
+    try:
+        text = visitor.client.get(f"{link}/calendar.ics", headers={"Host": "evil.example"})
+        assert "https://book.example/bookings/" in text.get_data(as_text=True).replace("\r\n ", "")
+    finally:
+        app.config["PUBLIC_ADDRESS"] = None

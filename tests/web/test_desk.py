@@ -1,6 +1,7 @@
 """The desk's pages: schedule, roster and what is tapped on it."""
 
 import pytest
+import sqlalchemy as sa
 from conftest import NOW
 from factories import (
     fetch,
@@ -13,7 +14,7 @@ from factories import (
 )
 
 from domain.eligibility import Viewer
-from models import Session, SessionBooking, db
+from models import Session, SessionBooking, Site, db, unbound
 from services.basket import hold_places
 from services.checkout import confirm_order, find_order
 
@@ -216,3 +217,14 @@ def test_r1_a_booking_of_another_site_is_not_found(visitor, venue, make, what):
     for site, status in (("elsewhere", 404), ("bath", 404)):
         url = f"/staff/{site}/bookings/{venue['booking']}/{what}"
         visitor.post(url, {"set": "true", "stage": "arrived"}, status)
+
+
+def test_p4_a_session_without_a_price_is_shown_as_such_and_not_given_away(maren, make, app):
+    def build():
+        site_id = db.session.scalar(sa.select(Session.site_id), execution_options=unbound("a test"))
+        return make_session(make_type(fetch(Site, site_id), price=None)).id
+
+    row = make(build)
+    page = maren.get(f"/staff/bath/sessions/{row}")
+    assert "no price rule matches" in page.text("main")
+    maren.post(f"/staff/bath/sessions/{row}/walk-ins", {"name": "Walter", "guests": "1"}, 422)

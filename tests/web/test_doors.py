@@ -178,3 +178,72 @@ def test_an_unknown_address_is_a_calm_404(visitor, path):
 def test_health(visitor):
     assert visitor.client.get("/healthz").get_json() == {"status": "alive"}
     assert visitor.client.get("/readyz").get_json() == {"status": "ready"}
+
+
+def test_signing_out_forgets_the_remembering_cookie_too(visitor, make):
+    make(make_account)
+    fields = {"email": "ana@example.com", "password": "quiet-rooms", "remember": "y"}
+    visitor.post("/account/sign-in", fields, 303)
+    visitor.post("/account/sign-out", {}, 303)
+    visitor.get("/account/", 303)
+
+
+def test_the_next_person_at_a_browser_doesnt_get_the_basket(visitor, make):
+    def build():
+        make_account()
+        make_account("dev@example.com", "Dev Kapoor")
+        return make_session(make_type(make_site(slug="bath"), slug="circuit")).id
+
+    row = make(build)
+    visitor.sign_in("ana@example.com", "quiet-rooms")
+    visitor.post("/bath/book/circuit", {"session_id": row, "guests": "1", "key": "k"}, 303)
+    assert visitor.get("/bath/checkout").one("#name")["value"] == "Ana Reyes"
+    visitor.sign_in("dev@example.com", "quiet-rooms")
+    assert "Your basket is empty" in visitor.get("/bath/checkout").text("h1")
+
+
+def test_a_visitor_keeps_the_basket_when_signing_in(visitor, make):
+    def build():
+        make_account()
+        return make_session(make_type(make_site(slug="bath"), slug="circuit")).id
+
+    row = make(build)
+    visitor.post("/bath/book/circuit", {"session_id": row, "guests": "1", "key": "k"}, 303)
+    visitor.sign_in("ana@example.com", "quiet-rooms")
+    assert visitor.get("/bath/checkout").all("#details")
+
+
+@pytest.mark.parametrize("target", ["//[", "http://[", "/%09/[x", "/\r\nSet-Cookie: a=b"])
+def test_a_broken_next_is_left_out(visitor, make, target):
+    make(make_account)
+    visitor.get("/account/sign-in", query_string={"next": target})
+    fields = {"email": "ana@example.com", "password": "quiet-rooms", "next": target}
+    assert visitor.post("/account/sign-in", fields, 303).response.headers["Location"] in (
+        "/account/",
+        "/%09/%5Bx",
+    )
+
+
+@pytest.mark.parametrize("host", ["..", "a" * 300, "x" * 64 + ".example", "a b", "", "[::1"])
+def test_a_host_that_no_browser_sends_is_400(visitor, host):
+    answer = visitor.client.get("/", headers={"Host": host})
+    assert answer.status_code == 400
+
+
+def test_a_nul_byte_is_refused_in_a_clear_way(visitor, make):
+    make(lambda: make_session(make_type(make_site(slug="bath"), slug="circuit")))
+    visitor.get("/bath/book/cir%00cuit", 404)
+    visitor.get("/bath/?q=a%00b", 400)
+    visitor.post("/account/sign-in", {"email": "a\0@example.com", "password": "x"}, 400)
+
+
+def test_a_kept_page_is_never_made_for_a_strange_prefix(visitor, make):
+    make(lambda: make_session(make_type(make_site(slug="bath"), slug="circuit")))
+    visitor.client.get("/bath/book/circuit", environ_overrides={"SCRIPT_NAME": "//evil.example"})
+    assert "evil.example" not in visitor.get("/bath/book/circuit").html
+
+
+def test_a_site_that_is_not_public_is_not_found(visitor, make):
+    make(lambda: make_session(make_type(make_site(slug="bath", is_public=False), slug="circuit")))
+    visitor.get("/bath/", 404)
+    visitor.get("/bath/book/circuit", 404)

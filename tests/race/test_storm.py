@@ -1,0 +1,156 @@
+"""Deeds that cross each other: confirm against expiry, rebuild against hold, on both databases."""
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import pytest
+import sqlalchemy as sa
+from conftest import app_on
+from factories import ANYWHERE, NOW, make_session, make_type
+from flask import Flask
+
+from domain.eligibility import Viewer
+from domain.errors import RuleBroken
+from models import Order, db
+from services.basket import hold_places, rebuild_basket, renew_hold
+from services.checkout import confirm_order
+from services.doctor import find_sold_and_given_away, find_wrong_counters
+from services.places import release_expired_holds
+
+MINUTE = dt.timedelta(minutes=1)
+DEADLINE = NOW + 15 * MINUTE
+
+
+@pytest.fixture
+def storm(databases) -> Iterator[Flask]:
+    app = app_on(databases.make())
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def together(app: Flask, *deeds: Callable[[], object]) -> list[object]:
+    """All deeds at once, each in its own context; a refusal is an answer, anything else fails."""
+    barrier = threading.Barrier(len(deeds))
+
+    def run(deed: Callable[[], object]) -> object:
+        with app.app_context():
+            barrier.wait(timeout=60)
+            try:
+                return deed()
+            except RuleBroken as refusal:
+                return refusal.code
+            finally:
+                db.session.remove()
+
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        return list(pool.map(run, deeds))
+
+
+def is_sound(app: Flask) -> bool:
+    with app.app_context():
+        return find_wrong_counters() == [] and find_sold_and_given_away() == []
+
+
+def test_h3_confirming_against_the_clock_sells_or_gives_away_never_both(storm):
+    with storm.app_context():
+        kind = make_type()
+        organisation_id, type_id = kind.organisation_id, kind.id
+        rows = [make_session(kind, capacity=1).id for _ in range(20)]
+
+    def hold(row: str, now: dt.datetime) -> str:
+        return hold_places(
+            organisation_id, row, session_type_id=type_id, guests=1, viewer=Viewer(),
+            basket_secret=None, now=now,
+        )  # fmt: skip
+
+    for row in rows:
+        with storm.app_context():
+            secret = hold(row, NOW)
+
+        def confirm(secret: str = secret) -> str:
+            just_in_time = DEADLINE - dt.timedelta(seconds=1)
+            return confirm_order(
+                organisation_id, secret, name="Ana", email="ana@example.com", now=just_in_time
+            )
+
+        def snatch(row: str = row) -> str:
+            return hold(row, DEADLINE)
+
+        mine, _, theirs = together(storm, confirm, lambda: release_expired_holds(DEADLINE), snatch)
+        confirmed = mine == secret
+        assert confirmed or mine == "hold_expired"
+        assert (theirs == "places_left") == confirmed
+        assert is_sound(storm)
+
+
+class Street:
+    """A few sessions, and what a passer-by may do with them next."""
+
+    def __init__(self) -> None:
+        kind = make_type()
+        self.organisation_id, self.type_id = kind.organisation_id, kind.id
+        self.rows = [make_session(kind, capacity=6).id for _ in range(4)]
+
+    def next_deed(self, dice: Random, basket: str | None, now: dt.datetime) -> str | None:
+        """Do one thing; the basket afterwards."""
+        deeds = {"hold": self.hold, "rebuild": self.rebuild, "renew": self.renew}
+        deeds |= {"worker": self.worker, "confirm": self.confirm}
+        chosen = dice.choice(("hold", "hold", *deeds)) if basket else "hold"
+        return deeds[chosen](dice, basket, now)
+
+    def hold(self, dice: Random, basket: str | None, now: dt.datetime) -> str:
+        return hold_places(
+            self.organisation_id,
+            dice.choice(self.rows),
+            session_type_id=self.type_id,
+            guests=dice.randint(1, 2),
+            viewer=Viewer(),
+            basket_secret=basket,
+            now=now,
+        )
+
+    def rebuild(self, _dice: Random, basket: str, now: dt.datetime) -> str:
+        rebuild_basket(self.organisation_id, basket, viewer=Viewer(), now=now)
+        return basket
+
+    def renew(self, _dice: Random, basket: str, now: dt.datetime) -> str:
+        renew_hold(self.organisation_id, basket, now=now)
+        return basket
+
+    def worker(self, _dice: Random, basket: str, now: dt.datetime) -> str:
+        release_expired_holds(now)
+        return basket
+
+    def confirm(self, dice: Random, basket: str, now: dt.datetime) -> None:
+        email = f"a{dice.randint(1, 5)}@example.com"
+        confirm_order(self.organisation_id, basket, name="Ana", email=email, now=now)
+
+
+def test_h1_holding_renewing_and_rebuilding_crosswise_waits_in_no_circle(storm):
+    with storm.app_context():
+        street = Street()
+
+    def shopper(number: int) -> Callable[[], str]:
+        dice = Random(number)  # noqa: S311 - a repeatable storm, no secret
+
+        def shop() -> str:
+            now, basket = NOW, None
+            for _ in range(12):
+                now += dice.choice((1, 5, 16)) * MINUTE
+                try:
+                    basket = street.next_deed(dice, basket, now)
+                except RuleBroken:
+                    continue
+            return "done"
+
+        return shop
+
+    assert together(storm, *(shopper(number) for number in range(8))) == ["done"] * 8
+    assert is_sound(storm)
+    with storm.app_context():
+        assert db.session.scalar(sa.select(sa.func.count(Order.id)), execution_options=ANYWHERE)
