@@ -92,11 +92,17 @@ class Databases:
         engine.dispose()
 
 
+MADE: list[Flask] = []
+"""Every application of this run, so that its connections are closed before the server is."""
+
+
 def app_on(url: str, **config: object) -> Flask:
     """The application on the database at `url`, with the tests' clock."""
-    return create_app(
+    app = create_app(
         {**TEST_CONFIG, "SQLALCHEMY_DATABASE_URI": url, "NOW": NOW.isoformat(), **config}
     )
+    MADE.append(app)
+    return app
 
 
 def migrate_to_head(url: str) -> None:
@@ -108,8 +114,12 @@ def migrate_to_head(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def databases(server_url: str) -> Databases:
-    return Databases(server_url)
+def databases(server_url: str) -> Iterator[Databases]:
+    yield Databases(server_url)
+    for app in MADE:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Headers, rights, sign-in and the other walls of every route."""
 
 import pytest
-from conftest import NOW, TEST_CONFIG
+from conftest import NOW, TEST_CONFIG, app_on
 from factories import (
     make_account,
     make_organisation,
@@ -96,14 +96,7 @@ def test_signing_in_goes_back_to_where_one_was(visitor, make):
 
 
 def test_sign_in_is_rate_limited(databases):
-    app = create_app(
-        {
-            **TEST_CONFIG,
-            "SQLALCHEMY_DATABASE_URI": databases.make(),
-            "SIGN_IN_LIMIT": "3 per minute",
-            "WTF_CSRF_ENABLED": False,
-        }
-    )
+    app = app_on(databases.make(), SIGN_IN_LIMIT="3 per minute", WTF_CSRF_ENABLED=False)
     client = app.test_client()
     answers = [
         client.post("/staff/sign-in", data={"email": "a@example.com", "password": "x"})
