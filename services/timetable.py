@@ -193,8 +193,8 @@ def _read_page(
             for entry in strip
         ),
         date=chosen,
-        slots=tuple(
-            _day_slot(*pair) for pair in named.values() if pair[0].slot.local_start.date() == chosen
+        slots=_day_slots(
+            [pair for pair in named.values() if pair[0].slot.local_start.date() == chosen], now
         ),
         earlier=_step(shown, -1) if shown > (today.year, today.month) else None,
         later=_step(shown, 1) if shown < _step((today.year, today.month), FURTHEST) else None,
@@ -282,5 +282,12 @@ def viewer_key(viewer: Viewer) -> tuple[Hashable, ...]:
     return (viewer.is_signed_in, viewer.memberships, tuple(sorted(viewer.booked_on.items())))
 
 
-def _day_slot(found: Offering, slot: TimetableSlot) -> DaySlot:
-    return DaySlot(found, slot.room, slot.room_colour, slot.practitioner)
+def _day_slots(
+    pairs: list[tuple[Offering, TimetableSlot]], now: dt.datetime
+) -> tuple[DaySlot, ...]:
+    # What has started only stands in the way, unless nothing else is left of the day.
+    coming = [pair for pair in pairs if pair[0].slot.start_time > now]
+    return tuple(
+        DaySlot(found, slot.room, slot.room_colour, slot.practitioner)
+        for found, slot in coming or pairs
+    )
