@@ -1,20 +1,20 @@
 """How quick the pages are, beside bare Flask views, through the production server.
 
 Prints requests per second of the month calendar with 300 sessions beside a bare view that
-renders the same 300 sessions as a list from memory, and of a 304 beside an empty bare view.
+renders the same 300 sessions as a list from memory, and of a 304 beside an empty bare view;
+and what the calendar takes when it must be made anew, because a place has just gone.
 Run by `make bench`; takes about half a minute.
 """
 
 import datetime as dt
-import http.client
 import os
 import platform
+import re
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,15 +37,20 @@ from models import (
     db,
     new_object_id,
     new_uuid,
+    transaction,
 )
+from services.places import raise_revision
 from services.scheduling import produce_sessions
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = dt.datetime(2026, 6, 1, 4, 0, tzinfo=dt.UTC)
 PAGE = "/bench/book/circuit?month=2026-06"
 CLIENTS = 4
-REQUESTS = 250
-ROUNDS = 5
+REQUESTS = 120
+"""Of each client in one round. Rounds are short and many, so that a busy moment of the machine
+falls on the cases that are compared alike."""
+ROUNDS = 9
+ANEW = 40
 
 BARE_PAGE = """<!doctype html><title>Sessions</title><h1>Sessions</h1><ul>
 {% for row in sessions %}<li>{{ row.start }} {{ row.price }} {{ row.room }} {{ row.left }} left</li>
@@ -54,7 +59,14 @@ BARE_PAGE = """<!doctype html><title>Sessions</title><h1>Sessions</h1><ul>
 
 def make_shop() -> Flask:
     """The shop on the bench's database; gunicorn calls it."""
-    return create_app({"SECRET_KEY": "bench", "NOW": NOW.isoformat()})
+    return create_app(
+        {
+            "SECRET_KEY": "bench",
+            "PRODUCTION": False,
+            "NOW": NOW.isoformat(),
+            "STARTED_AT": None,
+        }
+    )
 
 
 def make_bare() -> Flask:
@@ -78,9 +90,8 @@ def make_bare() -> Flask:
     return bare
 
 
-def fill() -> None:
-    """One type with ten sessions a day in June 2026: 300 in the month."""
-    app = make_shop()
+def fill(app: Flask) -> tuple[str, str]:
+    """One type with ten sessions a day in June 2026, 300 in the month; its house and its id."""
     with app.app_context():
         upgrade(directory=str(ROOT / "migrations"))
         house = Organisation(id=new_uuid(), name="Bench", code="BEN")
@@ -113,96 +124,160 @@ def fill() -> None:
         made = produce_sessions(house.id, group.id, now=NOW)
         if made != 300:
             raise RuntimeError(f"{made} sessions instead of 300")
+        named = house.id, kind.id
         db.session.remove()
+    return named
 
 
 @contextmanager
 def server(factory: str) -> Iterator[int]:
-    """The production server with one set of settings for all; ended by its own id."""
+    """The production server as `make run` sets it, alike for all; ended by its own id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", factory, "--bind", f"127.0.0.1:{port}"]
-    command += ["--workers", "2", "--threads", "4", "--worker-class", "gthread"]
+    command += ["--workers", "2", "--threads", "8", "--worker-class", "gthread"]
     command += ["--no-control-socket", "--log-level", "warning"]
     path = os.pathsep.join((str(ROOT), str(ROOT / "scripts")))
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path})  # noqa: S603
     try:
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                threading.Event().wait(0.05)
+        wait_for(port)
         yield port
     finally:
         process.terminate()
         process.wait(timeout=20)
 
 
-def ask(
-    connection: http.client.HTTPConnection, path: str, headers: dict[str, str]
-) -> tuple[int, dict[str, str]]:
-    connection.request("GET", path, headers=headers)
-    answer = connection.getresponse()
-    answer.read()
-    return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+def wait_for(port: int) -> None:
+    for _ in range(400):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("the server does not answer")
 
 
-def rate(port: int, path: str, headers: dict[str, str], status: int) -> float:
+class Client:
+    """One kept-alive connection. Plain sockets: the load must cost little beside the server."""
+
+    _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.I)
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, question: bytes) -> bytes:
+        """The answer's status and headers; its body is read and thrown away."""
+        self._socket.sendall(question)
+        answer = b""
+        while (end := answer.find(b"\r\n\r\n")) < 0:
+            answer += self._receive()
+        head = answer[:end]
+        length = self._LENGTH.search(head)
+        missing = int(length[1]) - (len(answer) - end - 4) if length else 0
+        while missing > 0:
+            missing -= len(self._receive())
+        return head
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _receive(self) -> bytes:
+        received = self._socket.recv(1 << 18)
+        if not received:
+            raise RuntimeError("the server hung up")
+        return received
+
+
+def question(path: str, headers: dict[str, str]) -> bytes:
+    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def header(head: bytes, name: str) -> str:
+    found = re.search(rf"^{name}: (.*?)\r?$", head.decode(), re.I | re.M)
+    if found is None:
+        raise RuntimeError(f"the answer has no {name}")
+    return found[1]
+
+
+def rate(port: int, asked: bytes, status: int) -> float:
     """Requests per second over CLIENTS kept-alive connections."""
+    expected = f"HTTP/1.1 {status} ".encode()
 
-    def client(_number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    def load(client: Client) -> None:
         for _ in range(REQUESTS):
-            got = ask(connection, path, headers)[0]
-            if got != status:
-                raise RuntimeError(f"{path} answered {got}, not {status}")
-        connection.close()
+            head = client.ask(asked)
+            if not head.startswith(expected):
+                raise RuntimeError(f"{head[:40]!r} instead of {status}")
 
+    clients = [Client(port) for _ in range(CLIENTS)]
     began = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(client, range(CLIENTS)))
-    return CLIENTS * REQUESTS / (time.perf_counter() - began)
+        list(pool.map(load, clients))
+    seconds = time.perf_counter() - began
+    for client in clients:
+        client.close()
+    return CLIENTS * REQUESTS / seconds
 
 
 def visit(port: int) -> tuple[dict[str, str], dict[str, str]]:
     """The headers of a browser that has been here: its cookie, and what it would revalidate."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    first = ask(connection, PAGE, {})[1]
-    cookie = {"Cookie": first["set-cookie"].split(";")[0]}
-    again = ask(connection, PAGE, cookie)[1]
-    connection.close()
-    return cookie, {**cookie, "If-None-Match": again["etag"]}
+    client = Client(port)
+    first = client.ask(question(PAGE, {}))
+    cookie = {"Cookie": header(first, "Set-Cookie").split(";")[0]}
+    again = client.ask(question(PAGE, cookie))
+    client.close()
+    return cookie, {**cookie, "If-None-Match": header(again, "ETag")}
 
 
-def measure() -> None:
+def time_anew(app: Flask, named: tuple[str, str], port: int, asked: bytes) -> float:
+    """Milliseconds of the calendar each time that something it shows has changed."""
+    times = []
+    client = Client(port)
+    with app.app_context():
+        house, kind = named
+        for _ in range(ANEW):
+            with transaction():
+                raise_revision(house, [kind])
+            began = time.perf_counter()
+            client.ask(asked)
+            times.append((time.perf_counter() - began) * 1000)
+        db.session.remove()
+    client.close()
+    return statistics.median(times)
+
+
+def measure(app: Flask, named: tuple[str, str]) -> None:
     with server("bench:make_shop()") as shop, server("bench:make_bare()") as bare:
         cookie, known = visit(shop)
         cases = {
-            "month calendar, 300 sessions": (shop, PAGE, cookie, 200),
-            "bare view, 300 sessions": (bare, "/list", {}, 200),
-            "month calendar, unchanged (304)": (shop, PAGE, known, 304),
-            "bare view, empty": (bare, "/nothing", {}, 200),
+            "month calendar, 300 sessions": (shop, question(PAGE, cookie), 200),
+            "bare view, 300 sessions": (bare, question("/list", {}), 200),
+            "month calendar, unchanged (304)": (shop, question(PAGE, known), 304),
+            "bare view, empty": (bare, question("/nothing", {}), 200),
         }
-        found: dict[str, list[float]] = {name: [] for name in cases}
-        for _ in range(ROUNDS):
-            for name, case in cases.items():
-                found[name].append(rate(*case))
-    middle = {name: statistics.median(rates) for name, rates in found.items()}
-    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, gunicorn 2 x 4 threads,")
-    print(
-        f"{CLIENTS} clients on the same machine, median of {ROUNDS} rounds of {CLIENTS * REQUESTS}:"
-    )
-    for name, value in middle.items():
-        print(f"  {name:<34} {value:7.0f} requests a second")
-    page, listed, unchanged, empty = middle.values()
-    print(f"  calendar beside the bare list: {page / listed:.2f} (aim 1.0)")
-    print(f"  304 beside the empty view:     {unchanged / empty:.2f} (aim 0.5)")
+        for case in cases.values():
+            rate(*case)
+        rounds = [[rate(*case) for case in cases.values()] for _ in range(ROUNDS)]
+        anew = time_anew(app, named, shop, question(PAGE, cookie))
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, gunicorn 2 x 8 threads,")
+    print(f"{CLIENTS} clients on the same machine, median of {ROUNDS} alternating rounds")
+    print(f"of {CLIENTS * REQUESTS} requests:")
+    for name, rates in zip(cases, zip(*rounds, strict=True), strict=True):
+        print(f"  {name:<34} {statistics.median(rates):7.0f} requests a second")
+    page = statistics.median(calendar / listed for calendar, listed, _, _ in rounds)
+    unchanged = statistics.median(same / empty for _, _, same, empty in rounds)
+    print(f"  calendar beside the bare list: {page:.2f} (aim 1.0)")
+    print(f"  304 beside the empty view:     {unchanged:.2f} (aim 0.5)")
+    print(f"  calendar made anew, one client: {anew:.0f} ms")
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DATABASE_URL"] = f"sqlite:///{folder}/bench.db"
-        fill()
-        measure()
+        shop_app = make_shop()
+        measure(shop_app, fill(shop_app))

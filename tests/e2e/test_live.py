@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 BATH = "stillwater-bath"
 IMOGEN = "imogen@stillwater.example"
@@ -225,3 +225,56 @@ def test_the_desk_works_without_script(staff, shop):
     page.get_by_label("Name").fill("Hephzibah Stone")
     page.get_by_role("button", name="Add and check in").click()
     is_in_state(page, "Hephzibah", "Arrived")
+
+
+class LateNews:
+    """Keeps the first poll of a part of the page back, as a slow line would."""
+
+    def __init__(self, page: Page, part: str) -> None:
+        self.page = page
+        self.part = part
+        self.kept: list[Route] = []
+        page.route("**/*", self._keep_first)
+
+    def asked(self) -> None:
+        """The page has asked, and has no answer yet."""
+        while not self.kept:
+            self.page.evaluate("new Promise(requestAnimationFrame)")
+
+    def comes(self) -> None:
+        """The late answer is there, and the ones after it too."""
+        self.kept[0].continue_()
+        for _ in range(2):
+            self.page.wait_for_event("response", lambda answer: self._is_poll(answer.request))
+
+    def _is_poll(self, request: Request) -> bool:
+        return request.headers.get("hx-source", "") == f"div#{self.part}"
+
+    def _keep_first(self, route: Route) -> None:
+        if self._is_poll(route.request) and not self.kept:
+            self.kept.append(route)
+        else:
+            route.fallback()
+
+
+def test_news_that_come_late_do_not_turn_the_month_back(visitor, shop):
+    page = visitor()
+    late = LateNews(page, "booker")
+    page.goto(f"/{BATH}/book/thermal-circuit")
+    late.asked()
+    page.locator("#turn-chevron-right").click()
+    expect(page.locator("#month-name")).to_have_text("July 2026")
+    late.comes()
+    expect(page.locator("#month-name")).to_have_text("July 2026")
+
+
+def test_news_that_come_late_do_not_undo_a_check_in(staff, shop):
+    slot = shop.slot()
+    shop.book(slot, "Marguerite Sandoval")
+    page = staff()
+    late = LateNews(page, "roster")
+    page.goto(slot.roster)
+    late.asked()
+    press(page, "Marguerite", "Check in")
+    late.comes()
+    is_in_state(page, "Marguerite", "Arrived")
