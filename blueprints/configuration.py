@@ -35,14 +35,14 @@ def configure(app: Flask, config: dict[str, Any] | None) -> None:
         SESSION_COOKIE_NAME="sundial",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=bool(app.config["PRODUCTION"]),
         REMEMBER_COOKIE_HTTPONLY=True,
         REMEMBER_COOKIE_SAMESITE="Lax",
-        REMEMBER_COOKIE_SECURE=bool(app.config["PRODUCTION"]),
         WTF_CSRF_TIME_LIMIT=None,
         TEMPLATES_AUTO_RELOAD=False,
     )
     app.config.update(config or {})
+    for cookie in ("SESSION", "REMEMBER"):
+        app.config[f"{cookie}_COOKIE_SECURE"] = bool(app.config["PRODUCTION"])
     if app.config["PRODUCTION"] and app.config["NOW"]:
         raise Misconfigured("SUNDIAL_NOW sets the shop's clock: not in production.")
     if app.config["PUBLIC_ADDRESS"]:

@@ -240,3 +240,9 @@ def test_a_site_that_is_not_public_is_not_found(visitor, make):
     make(lambda: make_session(make_type(make_site(slug="bath", is_public=False), slug="circuit")))
     visitor.get("/bath/", 404)
     visitor.get("/bath/book/circuit", 404)
+
+
+def test_in_production_cookies_travel_over_https_alone(databases):
+    app = app_on(databases.make(), PRODUCTION=True, NOW=None)
+    cookie = app.test_client().get("/account/sign-in").headers["Set-Cookie"]
+    assert "Secure" in cookie
