@@ -1,7 +1,7 @@
 """Take the pictures that the documents show: `PYTHONPATH=. python scripts/pictures.py`.
 
 Loads the demo into a temporary database at a fixed instant, so that pictures change when pages
-do (and a new booking's reference always), and writes docs/pictures/*.png.
+do (and the random references of bookings always), and writes docs/pictures/*.png.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""The two functions that take and give back places; nothing else writes those columns (H1)."""
+"""What takes, keeps and gives back places; nothing else writes those columns (H1)."""
 
 import datetime as dt
 from collections.abc import Iterable

@@ -33,7 +33,7 @@ def produce_sessions(organisation_id: str, group_id: str, *, now: dt.datetime) -
 
 
 def roll_horizon_forward(*, now: dt.datetime) -> int:
-    """The worker's daily round: open-ended series reach their horizon again (S5)."""
+    """The worker's hourly round: open-ended series reach their horizon again (S5)."""
     every = unbound("the worker produces the sessions of every organisation")
     groups = db.session.execute(
         sa.select(RecurrenceGroup.organisation_id, RecurrenceGroup.id).where(
