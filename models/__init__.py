@@ -1,21 +1,37 @@
 """The tables, one file per aggregate."""
 
 from models.base import Base, db, install_sqlite, new_object_id, new_uuid, transaction
+from models.intake import BOOKER, IntakeAnswer, IntakeForm
+from models.job import Job
 from models.order import Guest, IdempotencyKey, LedgerEntry, Order, OrderItem, SessionBooking
-from models.people import RIGHTS, Account, Customer, Membership, MembershipType, StaffGrant
+from models.people import (
+    RIGHTS,
+    Account,
+    AccountLink,
+    Customer,
+    Membership,
+    MembershipType,
+    SignInTry,
+    StaffGrant,
+)
 from models.session import Session
 from models.session_type import PriceRule, RecurrenceGroup, RecurrenceStartTime, SessionType
 from models.venue import Category, Media, Organisation, Practitioner, Room, Site, Zone
 from models.walls import Unbound, install_walls, unbound
 
 __all__ = [
+    "BOOKER",
     "RIGHTS",
     "Account",
+    "AccountLink",
     "Base",
     "Category",
     "Customer",
     "Guest",
     "IdempotencyKey",
+    "IntakeAnswer",
+    "IntakeForm",
+    "Job",
     "LedgerEntry",
     "Media",
     "Membership",
@@ -31,6 +47,7 @@ __all__ = [
     "Session",
     "SessionBooking",
     "SessionType",
+    "SignInTry",
     "Site",
     "StaffGrant",
     "Unbound",

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Minor, ObjectId, Tenant, one_of
+from models.intake import IntakeAnswer, IntakeForm
 from models.people import Customer
 from models.session import Session
 from models.venue import Site
@@ -31,7 +32,8 @@ class Order(Tenant, Base):
     # Asked before time runs out and kept when it does (H4).
     name: Mapped[str] = mapped_column(default="")
     email: Mapped[str] = mapped_column(default="")
-    guest_names: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # Field to text: whatever else the checkout form holds.
+    typed: Mapped[dict[str, Any]] = mapped_column(default=dict)
     held_since: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
     confirmed_at: Mapped[dt.datetime | None]
@@ -104,6 +106,13 @@ class SessionBooking(Tenant, Base):
     expires_at: Mapped[dt.datetime | None]
     cancelled_at: Mapped[dt.datetime | None]
     cancelled_by: Mapped[str | None]
+    cancel_reason: Mapped[str] = mapped_column(default="")
+    # Staff who booked in spite of a rule: which checks failed, why it was done, by whose account.
+    overridden: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
+    override_reason: Mapped[str] = mapped_column(default="")
+    booked_by_id: Mapped[str | None] = mapped_column(sa.String(24))
+    # The version of the type's form that was agreed to at booking; None when nothing is asked.
+    intake_form_id: Mapped[str | None] = mapped_column(sa.ForeignKey("intake_forms.id"))
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]
 
@@ -111,6 +120,8 @@ class SessionBooking(Tenant, Base):
     order: Mapped[Order] = relationship()
     order_item: Mapped[OrderItem] = relationship(back_populates="booking")
     customer: Mapped[Customer | None] = relationship()
+    intake_form: Mapped[IntakeForm | None] = relationship()
+    answers: Mapped[list[IntakeAnswer]] = relationship(order_by=IntakeAnswer.position)
     guests: Mapped[list["Guest"]] = relationship(
         order_by="Guest.position", cascade="all, delete-orphan"
     )
@@ -127,6 +138,8 @@ class Guest(Tenant, Base):
     position: Mapped[int]
     name: Mapped[str]
     email: Mapped[str] = mapped_column(default="")
+    # The unguessable part of this guest's own form link; None where nothing is asked of guests.
+    form_secret: Mapped[str | None] = mapped_column(unique=True)
 
 
 class LedgerEntry(Tenant, Base):

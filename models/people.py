@@ -1,4 +1,4 @@
-"""Accounts, staff rights, customers and memberships."""
+"""Accounts, their links and tries, staff rights, customers and memberships."""
 
 import datetime as dt
 
@@ -32,6 +32,39 @@ class Account(Base):
     created_at: Mapped[dt.datetime]
 
 
+class AccountLink(Base):
+    """A link sent by mail that proves an address once: what it may do, until when.
+
+    The address in the mail is this row's id under a signature, so the table holds no secret.
+    """
+
+    __tablename__ = "account_links"
+    __table_args__ = (one_of("purpose", "register", "sign_in", "reset", "change_address"),)
+
+    id: Mapped[Uuid]
+    purpose: Mapped[str]
+    account_id: Mapped[str | None] = mapped_column(sa.ForeignKey("accounts.id"), index=True)
+    email: Mapped[str]
+    name: Mapped[str] = mapped_column(default="")
+    # Where the person was going: a path of ours.
+    next: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+    used_at: Mapped[dt.datetime | None]
+
+
+class SignInTry(Base):
+    """One failed sign-in of an address, known or not; shared by all web workers."""
+
+    __tablename__ = "sign_in_tries"
+    __table_args__ = (sa.Index("ix_sign_in_tries_who_tried_at", "who", "tried_at"),)
+
+    id: Mapped[ObjectId]
+    # A hash: what strangers typed as an address is nobody's business.
+    who: Mapped[str]
+    tried_at: Mapped[dt.datetime]
+
+
 class StaffGrant(Tenant, Base):
     """One right of an account at one site, or at all sites of the organisation."""
 
@@ -55,13 +88,17 @@ class Customer(Tenant, Base):
     __table_args__ = (
         sa.UniqueConstraint("organisation_id", "email_key"),
         sa.UniqueConstraint("organisation_id", "account_id"),
+        sa.Index("ix_customers_organisation_address", "organisation_id", "address_key"),
     )
 
     id: Mapped[ObjectId]
     account_id: Mapped[str | None] = mapped_column(sa.ForeignKey("accounts.id"))
     name: Mapped[str]
     email: Mapped[str] = mapped_column(default="")
+    # The address that is this row's alone; a guest who typed an account's address has none.
     email_key: Mapped[str | None]
+    # The address as written, normalised: rows with the same one are counted as one person.
+    address_key: Mapped[str] = mapped_column(default="")
     phone: Mapped[str] = mapped_column(default="")
     created_at: Mapped[dt.datetime]
 
@@ -72,12 +109,15 @@ class MembershipType(Tenant, Base):
     id: Mapped[Uuid]
     name: Mapped[str]
     blurb: Mapped[str] = mapped_column(default="")
+    deleted_at: Mapped[dt.datetime | None]
 
 
 class Membership(Tenant, Base):
     __tablename__ = "memberships"
     __table_args__ = (
         sa.CheckConstraint("last_day IS NULL OR first_day <= last_day", name="days_in_order"),
+        sa.UniqueConstraint("customer_id", "membership_type_id", "first_day"),
+        one_of("state", "active", "paused", "ended"),
     )
 
     id: Mapped[ObjectId]
@@ -85,4 +125,7 @@ class Membership(Tenant, Base):
     membership_type_id: Mapped[str] = mapped_column(sa.ForeignKey("membership_types.id"))
     first_day: Mapped[dt.date]
     last_day: Mapped[dt.date | None]
+    # Only an active one counts; ended before its last day, or paused, it stays on record.
+    state: Mapped[str] = mapped_column(default="active")
+    created_at: Mapped[dt.datetime]
     membership_type: Mapped[MembershipType] = relationship()

@@ -66,6 +66,12 @@ class SessionType(Tenant, Base):
     max_per_guest: Mapped[int | None]
     revenue_centre: Mapped[str | None]
     include_pricing_on_calendar: Mapped[bool] = mapped_column(default=True)
+    # References to other offerings: at confirmation, and while booking (OfferingRef).
+    upsell_offerings: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
+    cross_sell_offerings: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
+    # The form in force, None when nothing is asked; kept in step by the service that saves forms.
+    intake_form_version: Mapped[int | None]
+    intake_asks_guests: Mapped[bool] = mapped_column(default=False)
     position: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]

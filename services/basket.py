@@ -157,14 +157,14 @@ def rebuild_basket(
 
 
 def keep_details(
-    organisation_id: str, secret: str, *, name: str, email: str, guests: dict[str, str]
+    organisation_id: str, secret: str, *, name: str, email: str, typed: dict[str, str]
 ) -> None:
     """Remember what was typed, so that an expired basket loses nothing (H4)."""
     with transaction():
         order = lock_order(organisation_id, secret)
         if order.state == "basket":
             order.name, order.email = name[:MAX_NAME], email[:254]
-            order.guest_names = {field: typed[:MAX_NAME] for field, typed in guests.items()}
+            order.typed = {field: text[:MAX_NAME] for field, text in typed.items()}
 
 
 def find_basket(secret: str | None, *, now: dt.datetime) -> Order | None:

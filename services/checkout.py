@@ -234,6 +234,7 @@ def _find_or_add_customer(
         name=name,
         email=address,
         email_key=email_key(address) if address and not is_anothers else None,
+        address_key=email_key(address),
         created_at=now,
     )
     try:

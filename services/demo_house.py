@@ -364,6 +364,7 @@ class Founding:
             name=account.name,
             email=account.email,
             email_key=account.email_key,
+            address_key=account.email_key,
             created_at=self._now,
         )
         _write([customer])
@@ -383,6 +384,7 @@ class Founding:
                 membership_type_id=membership.type_id,
                 first_day=membership.first_day,
                 last_day=membership.last_day,
+                created_at=self._now,
             )
             for membership in memberships
         )

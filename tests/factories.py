@@ -215,8 +215,11 @@ def make_customer(organisation_id: str, account: Account | None = None, **given:
         Customer(
             organisation_id=organisation_id,
             account_id=account.id if account else None,
-            email_key=email_key(values["email"]),
-            **values,
+            **{
+                "email_key": email_key(values["email"]),
+                "address_key": email_key(values["email"]),
+                **values,
+            },
         )
     )
 
@@ -238,6 +241,7 @@ def make_member(
             membership_type_id=kind.id,
             first_day=first_day,
             last_day=last_day,
+            created_at=NOW,
         )
     )
     return kind

@@ -156,7 +156,7 @@ def _page(
         gone=gone,
         asked=[line for line in lines if asks_for_names(line)],
         form=form,
-        typed={**order.guest_names, **request.form},
+        typed={**order.typed, **request.form},
         errors=_errors(form, broken),
         refusal=refusal.sentence if refusal else "",
         total=sum(line.order_item.unit_price * line.places for line in lines),
@@ -195,7 +195,7 @@ def _keep_typed(venue: Venue, secret: str) -> None:
             secret,
             name=request.form.get("name", ""),
             email=request.form.get("email", ""),
-            guests={k: v for k, v in request.form.items() if k.startswith("guest-")},
+            typed={k: v for k, v in request.form.items() if k.startswith("guest-")},
         )
 
 
