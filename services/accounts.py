@@ -25,6 +25,7 @@ from models import (
     unbound,
 )
 from services.facts import Venue, membership_of, venue_of
+from services.persons import rows_of_account
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # Checked when the address is unknown, so that both refusals take the same time.
@@ -74,7 +75,11 @@ def viewer_of(organisation_id: str, account_id: str | None, *, now: dt.datetime)
     rows = db.session.scalars(
         sa.select(Membership)
         .join(Customer, Membership.customer_id == Customer.id)
-        .where(Membership.organisation_id == organisation_id, Customer.account_id == account_id)
+        .where(
+            Membership.organisation_id == organisation_id,
+            Membership.state == "active",
+            Customer.account_id == account_id,
+        )
         .order_by(Membership.id)
     )
     booked = db.session.execute(
@@ -83,7 +88,8 @@ def viewer_of(organisation_id: str, account_id: str | None, *, now: dt.datetime)
         .join(SessionBooking.session)
         .where(
             SessionBooking.organisation_id == organisation_id,
-            Customer.account_id == account_id,
+            rows_of_account(organisation_id, account_id),
+            SessionBooking.status == "confirmed",
             SessionBooking.cancelled_at.is_(None),
             Session.start_time > now,
         )

@@ -12,7 +12,7 @@ from blueprints.shop.forms import HoldForm
 from blueprints.shop.presenting import CalendarText, Facts
 from blueprints.visits import basket_secret, current_viewer, deed_key, remember_basket
 from domain.eligibility import MAX_PARTY, Viewer
-from domain.errors import NotBookable, NotFound
+from domain.errors import NotBookable, NotFound, RuleBroken
 from domain.local_time import local_day
 from services.basket import Badge, find_basket_badge, hold_places
 from services.catalogue import WHENS, open_window
@@ -66,9 +66,9 @@ def hold(site: str, type_slug: str) -> Any:
     key = find_page_key(site, type_slug)
     viewer = current_viewer(key.organisation_id)
     form = HoldForm()
+    if not form.validate():
+        return _refused(site, type_slug, form, viewer, RuleBroken(form.first_error))
     try:
-        if not form.validate():
-            raise NotBookable(form.first_error, code="guests")
         secret = hold_places(
             key.organisation_id,
             form.session_id.data,
@@ -83,7 +83,9 @@ def hold(site: str, type_slug: str) -> Any:
     except NotBookable as refusal:
         return _refused(site, type_slug, form, viewer, refusal)
     remember_basket(key.site_id, secret)
-    return redirect(url_for("checkout.checkout", site=site), code=303)
+    badge = find_basket_badge(secret, now=utcnow())
+    page = "checkout.basket" if badge is not None and badge.lines > 1 else "checkout.checkout"
+    return redirect(url_for(page, site=site), code=303)
 
 
 @bp.get("/<site>/brand-<int:revision>.css")
@@ -122,7 +124,7 @@ class _Asked:
 
 
 def _refused(
-    site: str, type_slug: str, form: HoldForm, viewer: Viewer, refusal: NotBookable
+    site: str, type_slug: str, form: HoldForm, viewer: Viewer, refusal: RuleBroken
 ) -> Response:
     """The same day again, as it is now, with the reason and what is still free."""
     key = find_page_key(site, type_slug)
