@@ -184,6 +184,12 @@ def price_for(offer: Offer, slot: Slot, viewer: Viewer) -> Price:
     )
 
 
+def members_pay_less(offer: Offer, slot: Slot, viewer: Viewer) -> int | None:
+    """What members pay, where that is less than this viewer pays; None otherwise (P10)."""
+    least, own = member_price(offer, slot), price_for(offer, slot, viewer).amount
+    return least if least is not None and own is not None and least < own else None
+
+
 Span = tuple[dt.datetime | None, dt.datetime | None]
 """First and last bookable instant, both inside; None = no bound but the start itself (T4)."""
 

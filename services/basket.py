@@ -25,7 +25,6 @@ from models import (
     db,
     transaction,
 )
-from models.base import UTCDateTime
 from services.facts import offer_of, slot_of, venue_of
 from services.idempotency import once
 from services.lines import (
@@ -65,6 +64,7 @@ class Badge:
     lines: int
     expires_at: dt.datetime
     whole: int
+    type_ids: tuple[str, ...] = ()
 
     def seconds_left(self, now: dt.datetime) -> int:
         """Whole seconds until the first line runs out."""
@@ -306,12 +306,8 @@ def find_basket_badge(secret: str | None, *, now: dt.datetime) -> Badge | None:
     """The number of held lines and the first deadline, None when nothing is held."""
     if not secret:
         return None
-    row = db.session.execute(
-        sa.select(
-            sa.func.count(),
-            sa.func.min(SessionBooking.expires_at, type_=UTCDateTime),
-            Site.hold_minutes,
-        )
+    rows = db.session.execute(
+        sa.select(SessionBooking.session_type_id, SessionBooking.expires_at, Site.hold_minutes)
         .select_from(SessionBooking)
         .join(Order, SessionBooking.order_id == Order.id)
         .join(Site, Order.site_id == Site.id)
@@ -320,11 +316,15 @@ def find_basket_badge(secret: str | None, *, now: dt.datetime) -> Badge | None:
             Order.state == "basket",
             SessionBooking.cancelled_at.is_(None),
             SessionBooking.expires_at > now,
-        )
-        .group_by(Site.hold_minutes),
+        ),
         execution_options=BY_SECRET,
-    ).first()
-    return Badge(row[0], row[1], row[2] * 60) if row and row[1] else None
+    ).all()
+    if not rows:
+        return None
+    first = min(row.expires_at for row in rows)
+    return Badge(
+        len(rows), first, rows[0].hold_minutes * 60, tuple(row.session_type_id for row in rows)
+    )
 
 
 def _open_basket(

@@ -21,6 +21,7 @@ CLASS_OF_STATE = {
     "full": "is-soldout",
     "opens_later": "is-far",
     "members_only": "is-member",
+    "sign_in": "is-member",
     "booked": "is-available",
     "too_soon": "is-soon",
 }
@@ -28,6 +29,7 @@ NOTE_OF_STATE = {
     "waiting_list": "Waitlist",
     "full": "Full",
     "members_only": "Members",
+    "sign_in": "Sign in",
     "too_soon": "Call us",
     "booked": "Booked",
     "over": "Over",
@@ -35,6 +37,10 @@ NOTE_OF_STATE = {
     "closed": "Closed",
     "nothing": "Not on sale",
 }
+
+
+FLAGS = {"member": "Members", "early": "Early"}
+"""What a membership gives on a date, in a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +175,7 @@ class CalendarText:
             "waiting_list": "full",
             "full": "full",
             "members_only": "members",
+            "sign_in": "sign in",
             "booked": "booked",
             "unscheduled": "not yet",
         }.get(link.state, "nothing free")
@@ -200,7 +207,7 @@ class CalendarText:
         if self.page.date is None:
             if self.page.month.nearest_state == "unscheduled":
                 return "This is not yet scheduled. Please look again later."
-            if self.page.month.nearest_state in ("members_only", "waiting_list", "full"):
+            if self.page.month.nearest_state in ("members_only", "sign_in", "waiting_list", "full"):
                 return "Choose a day to see its sessions."
             return "No day in this month can be booked."
         day = self.page.month.day(self.page.date)
@@ -235,12 +242,13 @@ class CalendarText:
                 [CLASS_OF_STATE.get(day.state, "is-past" if day.state == "past" else "is-closed")]
                 + ["is-cheapest"] * (day.is_cheapest and page.shows_prices)
                 + ["is-today"] * day.is_today
+                + ["is-member"] * bool(day.thanks_to)
             ),
             href=self.url(date=day.date, anchor="day"),
             is_chosen=chosen,
             sentence=say_cell(day, shown),
-            flag=f"{day.places_left} left" if day.state == "few" else "",
-            flag_icon="",
+            flag=f"{day.places_left} left" if day.state == "few" else FLAGS.get(day.thanks_to, ""),
+            flag_icon="badge-check" if day.thanks_to and day.state != "few" else "",
             price_code=shown[:4] if self.currency_code and shown != "Free" else "",
             price=shown.removeprefix(f"{self.currency_code} ") if self.currency_code else shown,
             note=note,

@@ -56,7 +56,7 @@ def session_type(site: str, type_slug: str) -> Response:
     if account_id() is None and badge is None and not request.script_root:
         return respond(_visitors_page(key, asked))
     viewer = current_viewer(key.organisation_id)
-    page = _page(key, asked, viewer)
+    page = _page(key, asked, viewer, badge)
     return respond(_page_html(page, asked, badge), is_personal=False)
 
 
@@ -132,8 +132,8 @@ def _refused(
     if day and not is_planned_month(day.year, day.month, utcnow().date()):
         day = None
     asked = _Asked(form.party, None, day, "")
-    page = _page(key, asked, viewer)
     badge = find_basket_badge(basket_secret(key.site_id), now=utcnow())
+    page = _page(key, asked, viewer, badge)
     status = 409 if refusal.code in ("places_left", "party_left") else 422
     return respond(_page_html(page, asked, badge, refusal.sentence), status=status)
 
@@ -149,10 +149,16 @@ def _visitors_page(key: PageKey, asked: _Asked) -> Shown:
     return kept
 
 
-def _page(key: PageKey, asked: _Asked, viewer: Viewer) -> TypePage:
+def _page(key: PageKey, asked: _Asked, viewer: Viewer, badge: Badge | None = None) -> TypePage:
     now = utcnow()
     page = find_type_page(
-        key, viewer=viewer, guests=asked.guests, month=asked.month, date=asked.date, now=now
+        key,
+        viewer=viewer,
+        guests=asked.guests,
+        month=asked.month,
+        date=asked.date,
+        now=now,
+        in_basket=(badge.lines, badge.type_ids.count(key.type_id)) if badge else (0, 0),
     )
     today = local_day(now, page.venue.zone)
     if not is_planned_month(page.month.year, page.month.month, today):
