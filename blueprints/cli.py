@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 
 from blueprints.clock import read_clock
 from services.demo import is_empty, list_sign_ins, load_demo
-from services.doctor import find_sold_and_given_away, find_wrong_counters
+from services.doctor import examine
 from services.places import release_expired_holds
 from services.scheduling import roll_horizon_forward
 
@@ -83,8 +83,8 @@ def _one_round(number: int) -> None:
 
 @click.command("doctor")
 def doctor() -> None:
-    """Recompute what is kept as a cache of facts."""
-    wrong = [*find_wrong_counters(), *find_sold_and_given_away()]
+    """Recompute every promise from the facts."""
+    wrong = examine()
     for sentence in wrong:
         click.echo(sentence)
     if wrong:

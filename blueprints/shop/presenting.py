@@ -157,7 +157,7 @@ class CalendarText:
         ]
 
     def price(self, minor: int) -> str:
-        return say_price(minor, self.page.venue.currency, self.page.venue.locale)
+        return say_price(minor, self.page.offer.currency, self.page.venue.locale)
 
     @property
     def currency_code(self) -> str:
