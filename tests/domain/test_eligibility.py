@@ -421,7 +421,7 @@ def test_t4_an_absurd_notice_closes_booking_and_can_still_be_said(zone):
         ),
     ],
 )
-def test_r20_the_memberships_own_window_stands_instead(memberships, opens, closes):
+def test_r20_membership_booking_windows_stand_instead_of_the_types(memberships, opens, closes):
     case = good(opens="P1W", closes="P1D").having("viewer", memberships=memberships)
     case = case.having(
         "offer",
@@ -521,7 +521,7 @@ def test_h2_the_sentence_tells_how_many_places_are_left_and_for_how_many():
         pytest.param(1, 1, False, ["party_left"], id="a room sold whole"),
     ],
 )
-def test_h8_r9_a_session_may_be_full_for_new_parties(most, taken, already_on, refused):
+def test_h8_r9_max_baskets_may_be_reached_while_places_are_left(most, taken, already_on, refused):
     case = good().having("slot", max_baskets=most, parties_taken=taken)
     assert case.having("party", is_on_session=already_on).refused() == refused
 
