@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blueprints.rendering import say_amount
-from domain.cancelling import can_cancel
+from domain.cancelling import Cancelling, can_cancel
 from domain.local_time import to_local
 from models import Order, SessionBooking
 from services.facts import Venue, venue_of
@@ -28,6 +28,8 @@ class Card:
     """Kind, icon, words."""
     money: str
     until: str
+    """Until when it can be cancelled, while it lies ahead."""
+    can_cancel: bool
     venue: Venue
     again: str
     """The slug of the offer, where it can be booked again."""
@@ -67,6 +69,7 @@ def _cancelled_by(row: SessionBooking) -> str | None:
 def _card(row: SessionBooking, lines: int, now: dt.datetime) -> Card:
     venue = venue_of(row.order.site)
     kind = row.session.session_type
+    answer = _cancelling(row, venue, now)
     is_sold = kind.deleted_at is None and kind.offered_online and kind.visibility == "public"
     return Card(
         id=row.id,
@@ -81,7 +84,8 @@ def _card(row: SessionBooking, lines: int, now: dt.datetime) -> Card:
         guests=_guests(row),
         badge=_badge(row, venue, now),
         money=_money(row, lines, venue),
-        until=_until(row, venue, now),
+        until=answer.sentence if answer else "",
+        can_cancel=answer is not None and answer.is_allowed,
         venue=venue,
         again=kind.slug if is_sold else "",
     )
@@ -133,18 +137,13 @@ def _say(amount: int, order: Order, venue: Venue) -> str:
     return say_amount(amount, order.currency, venue.locale)
 
 
-def _until(row: SessionBooking, venue: Venue, now: dt.datetime) -> str:
-    """Until when it can be cancelled, while it lies ahead."""
+def _cancelling(row: SessionBooking, venue: Venue, now: dt.datetime) -> Cancelling | None:
     if _cancelled_by(row) is not None or row.session.start_time <= now:
-        return ""
-    answer = can_cancel(
+        return None
+    return can_cancel(
         row.order_item.policy,
         local_start=row.session.local_start,
         zone=venue.zone,
         is_paid=any(entry.kind == "payment" for entry in row.order.ledger),
         now=now,
     )
-    if not answer.is_allowed:
-        return answer.sentence
-    how = f"call {venue.phone}" if venue.phone else f"write to {venue.email}"
-    return f"{answer.sentence}: {how}"
