@@ -69,7 +69,8 @@ def worker(rounds: int | None) -> None:
     while not stop.is_set() and (rounds is None or number < rounds):
         _one_round(number)
         number += 1
-        stop.wait(ROUND)
+        if number != rounds:
+            stop.wait(ROUND)
 
 
 def _one_round(number: int) -> None:

@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from flask import current_app, render_template
 
 from blueprints.clock import read_clock
+from domain.errors import RuleBroken
+from domain.people import check_email
 from models import db
 from services.outbox import Work
 
@@ -85,9 +87,11 @@ def compose(found: Letter, dedupe_key: str) -> EmailMessage:
     name, sender = parseaddr(str(current_app.config["MAIL_FROM"]))
     try:
         message["From"] = Address(name, addr_spec=sender)
-        message["To"] = Address(addr_spec=_one_line(found.to))
+        # By its parts: as one text, only addresses in ASCII are taken.
+        local, _, domain = check_email(_one_line(found.to)).rpartition("@")
+        message["To"] = Address(username=local, domain=domain)
         message["Subject"] = _one_line(found.subject)
-    except (ValueError, IndexError) as error:
+    except (ValueError, RuleBroken) as error:
         raise Undeliverable(f"not an address or subject: {error}") from error
     message["Date"] = format_datetime(read_clock())
     # The same job is the same message, also when a crash sends it twice.
