@@ -28,6 +28,15 @@ def details() -> Response:
     return render(PAGE, form=None, is_personal=True, **_facts())
 
 
+@bp.get("/name")
+@bp.get("/address")
+@bp.get("/password")
+@needs(SIGNED_IN)
+def back_to_details() -> Any:
+    """Where the address line leads after a form was refused there."""
+    return redirect(url_for("account.details"))
+
+
 @bp.post("/name")
 @needs(SIGNED_IN)
 def rename() -> Any:

@@ -83,7 +83,7 @@ def _card(row: SessionBooking, lines: int, now: dt.datetime) -> Card:
         else venue.full_name,
         guests=_guests(row),
         badge=_badge(row, venue, now),
-        money=_money(row, lines, venue),
+        money=_money(row, lines, venue, now),
         until=answer.sentence if answer else "",
         can_cancel=answer is not None and answer.is_allowed,
         venue=venue,
@@ -119,11 +119,15 @@ def _badge(row: SessionBooking, venue: Venue, now: dt.datetime) -> tuple[str, st
     return "ok", "check", "Confirmed"
 
 
-def _money(row: SessionBooking, lines: int, venue: Venue) -> str:
+def _money(row: SessionBooking, lines: int, venue: Venue, now: dt.datetime) -> str:
+    """What is to be paid; afterwards what it cost, for paying at the venue is the venue's book."""
     order = row.order
     if _cancelled_by(row) is not None:
         returned = sum(abs(entry.amount) for entry in order.ledger if entry.kind == "refund")
         return f"{_say(returned, order, venue)} refunded" if returned else ""
+    if row.session.end_time <= now:
+        cost = row.order_item.unit_price * row.places
+        return _say(cost, order, venue) if cost else "Free"
     balance = sum(entry.amount for entry in order.ledger)
     together = f", for {lines} bookings together" if lines > 1 else ""
     if balance > 0:

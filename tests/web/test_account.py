@@ -396,6 +396,10 @@ def test_details_are_known_and_kept_when_refused(visitor, make):
     page = visitor.post("/account/name", {"name": "x" * 201}, 422)
     assert page.one("#name")["value"] == "x" * 201
     assert "too long" in page.text(".summary")
+    # Asking for the refused page's address again leads back to the form.
+    for part in ("name", "address", "password"):
+        back = visitor.get(f"/account/{part}", 302)
+        assert back.response.headers["Location"] == "/account/details"
     visitor.post("/account/name", {"name": "Ana Duarte"}, 303)
     assert visitor.get("/account/details").one("#name")["value"] == "Ana Duarte"
 
