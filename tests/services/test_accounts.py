@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from factories import (
     ANYWHERE,
     NOW,
+    fetch,
     make_account,
     make_booking,
     make_customer,
@@ -35,6 +36,7 @@ from models import (
     Job,
     Membership,
     Order,
+    Session,
     SessionBooking,
     SignInTry,
     db,
@@ -382,6 +384,40 @@ def test_a_password_proves_no_address_so_nothing_joins(ctx):
     make_booking(make_session())
     check_sign_in("ana@example.com", "quiet-rooms", who="x", now=NOW)
     assert list_own_bookings(account.id) == []
+
+
+def test_a_guest_who_books_while_the_rows_are_merged_loses_nothing(app):
+    with app.app_context():
+        session = make_session(capacity=50)
+        account_id, session_id = make_account().id, session.id
+        make_booking(session, account_id=account_id)
+        chosen = []
+        for number in range(5):
+            chosen.append(sign_in_link(now=NOW + number * MINUTE))
+            make_booking(session)
+
+    def book(_number):
+        with app.app_context():
+            try:
+                return make_booking(fetch(Session, session_id))
+            finally:
+                db.session.remove()
+
+    def join(link_id):
+        with app.app_context():
+            try:
+                return sign_in_by_link(link_id, who="x", now=NOW + 10 * MINUTE).id
+            finally:
+                db.session.remove()
+
+    with ThreadPoolExecutor(6) as pool:
+        booked = pool.map(book, range(10))
+        joined = pool.map(join, chosen)
+        assert len(set(booked)) == 10
+        assert set(joined) == {account_id}
+    sign_in_by_link(sign_in_link(now=NOW + 90 * MINUTE), who="x", now=NOW + 90 * MINUTE)
+    assert len(list_own_bookings(account_id)) == 16
+    assert len(rows(Customer)) == 1
 
 
 def test_joining_twice_changes_nothing(ctx):
