@@ -10,6 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from domain.errors import NotFound
 from domain.memberships import Held
+from domain.overrides import say_overridden
 from domain.people import email_key
 from models import (
     Account,
@@ -73,6 +74,11 @@ class BookingLine:
     overridden: tuple[str, ...]
     override_reason: str
     booked_by: str
+
+    @property
+    def in_spite_of(self) -> str:
+        """The rules that it was booked in spite of, in words; empty for most."""
+        return say_overridden(self.overridden)
 
 
 @dataclass(frozen=True, slots=True)

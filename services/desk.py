@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from domain.errors import NotFound
+from domain.overrides import say_overridden
 from domain.visits import Visit, check_in, mark_no_show, move_to_stage
 from models import (
     LedgerEntry,
@@ -73,6 +74,11 @@ class RosterLine:
     overridden: tuple[str, ...] = ()
     override_reason: str = ""
     booked_by: str = ""
+
+    @property
+    def in_spite_of(self) -> str:
+        """The rules that it was booked in spite of, in words; empty for most."""
+        return say_overridden(self.overridden)
 
     @property
     def state(self) -> str:
