@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from models import (
     new_object_id,
     transaction,
 )
-from services.memberships import add_membership, held_of, lock_customers
+from services.memberships import add_membership, held_of, lock_customers, write_memberships
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +119,15 @@ def export_members(organisation_id: str) -> str:
             )
         )
     }
+    names = Counter(fold(kind.name) for kind in _types_of(organisation_id))
     return write_rows(
         (
             people[row.customer_id].email,
             people[row.customer_id].name,
-            row.membership_type.name,
+            # Its name, or its id where two have one name.
+            row.membership_type.name
+            if names[fold(row.membership_type.name)] == 1
+            else row.membership_type_id,
             row.first_day.isoformat(),
             row.last_day.isoformat() if row.last_day else "",
             row.state,
@@ -159,13 +164,7 @@ class _Reading:
         self._lines = [(row, _checked(row)) for row in rows]
         wanted = [line for _, line in self._lines if isinstance(line, Wanted)]
         self._people = _known_people(organisation_id, {email_key(line.email) for line in wanted})
-        self._types = list(
-            db.session.scalars(
-                sa.select(MembershipType)
-                .where(MembershipType.organisation_id == organisation_id)
-                .order_by(MembershipType.id)
-            )
-        )
+        self._types = _types_of(organisation_id)
         self._before = {held.id: held for p in self._people.values() for held in p.held}
 
     @property
@@ -196,14 +195,15 @@ class _Reading:
             if person.is_new:
                 db.session.add(self._new_row(person, now))
         db.session.flush()
+        changed = []
         for person in people:
             for held in person.held:
                 before = self._before.get(held.id)
                 if before is None:
                     add_membership(self._organisation_id, person.id, held, now)
                 elif before != held:
-                    row = db.session.get_one(Membership, held.id)
-                    row.last_day, row.state = held.last_day, held.state
+                    changed.append(held)
+        write_memberships(self._organisation_id, changed)
         db.session.flush()
 
     def _new_row(self, person: _Person, now: dt.datetime) -> Customer:
@@ -284,6 +284,16 @@ class _Reading:
         if not found:
             raise RuleBroken(f"There is no membership called “{name[:80]}” here.", code="type")
         return found[0]
+
+
+def _types_of(organisation_id: str) -> list[MembershipType]:
+    return list(
+        db.session.scalars(
+            sa.select(MembershipType)
+            .where(MembershipType.organisation_id == organisation_id)
+            .order_by(MembershipType.id)
+        )
+    )
 
 
 def _checked(row: Row) -> Wanted | str:

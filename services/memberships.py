@@ -296,6 +296,19 @@ def add_membership(organisation_id: str, customer_id: str, given: Held, now: dt.
     )
 
 
+def write_memberships(organisation_id: str, changed: list[Held]) -> None:
+    """Write days and states of memberships that exist; their customers are locked by the caller."""
+    wanted = {held.id: held for held in changed}
+    rows = db.session.scalars(
+        sa.select(Membership).where(
+            Membership.organisation_id == organisation_id, Membership.id.in_(wanted)
+        )
+    )
+    for row in rows:
+        held = wanted[row.id]
+        row.first_day, row.last_day, row.state = held.first_day, held.last_day, held.state
+
+
 def _change(
     organisation_id: str,
     customer_id: str,
@@ -313,9 +326,7 @@ def _change(
                 raise NotFound("We couldn't find that membership.")
             require_unchanged(mine, was, wanted or Days(was.first_day, mine.last_day, "ended"))
             changed = deed(mine, held)
-            row = db.session.get_one(Membership, membership_id)
-            row.first_day, row.last_day = changed.first_day, changed.last_day
-            row.state = changed.state
+            write_memberships(organisation_id, [changed])
     except IntegrityError as error:
         raise RuleBroken(
             "They have this membership from that day already.", code="overlap", field="first_day"
