@@ -74,6 +74,8 @@ def book_anyway(site: str) -> Any:
     desk, form = current_desk(), OverrideForm()
     question = _read(request.form)
     find_session(desk.venue.organisation_id, desk.venue.id, question.session_id)
+    if not question.who:
+        raise NotFound("We couldn't find that customer.")
     if not form.validate():
         return _page(question, form, status=422)
     try:
