@@ -237,9 +237,10 @@ class _Reading:
             changed = self._changed(same, line, held)
             person.held = [changed if one is same else one for one in held]
             what = "same" if changed == same else "change"
+            said = f"{said}, {changed.state}"
             if what == "change":
                 said += f" (was {say_days(same.first_day, same.last_day)}, {same.state})"
-            return Outcome(row.number, what, person.name, line.email, f"{said}, {changed.state}")
+            return Outcome(row.number, what, person.name, line.email, said)
         given = self._given(kind, line, held)
         if person is None:
             if not line.name:
