@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from domain.errors import NotFound
+from domain.overrides import say_overridden
 from domain.visits import Visit, check_in, mark_no_show, move_to_stage
 from models import (
     LedgerEntry,
@@ -18,6 +19,7 @@ from models import (
     db,
     transaction,
 )
+from services.customers import names_of_accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,14 @@ class RosterLine:
     is_no_show: bool
     is_walk_in: bool
     balance: int
+    overridden: tuple[str, ...] = ()
+    override_reason: str = ""
+    booked_by: str = ""
+
+    @property
+    def in_spite_of(self) -> str:
+        """The rules that it was booked in spite of, in words; empty for most."""
+        return say_overridden(self.overridden)
 
     @property
     def state(self) -> str:
@@ -177,7 +187,8 @@ def find_roster(organisation_id: str, site_id: str, session_id: str) -> Roster:
     ).all()
     sold = [booking for booking in bookings if booking.status == "confirmed"]
     balances = _balances(organisation_id, [booking.order_id for booking in sold])
-    lines = [_line(booking, balances.get(booking.order_id, 0)) for booking in sold]
+    names = names_of_accounts(booking.booked_by_id for booking in sold)
+    lines = [_line(booking, balances.get(booking.order_id, 0), names) for booking in sold]
     held = sum(b.places for b in bookings if b.status in ("new", "in_progress"))
     return Roster(row, tuple(sorted(lines, key=lambda line: line.name.casefold())), held)
 
@@ -228,7 +239,7 @@ def _block(row: Session) -> Block:
     )
 
 
-def _line(booking: SessionBooking, balance: int) -> RosterLine:
+def _line(booking: SessionBooking, balance: int, names: dict[str, str]) -> RosterLine:
     return RosterLine(
         id=booking.id,
         name=booking.order.name,
@@ -242,6 +253,9 @@ def _line(booking: SessionBooking, balance: int) -> RosterLine:
         is_no_show=booking.is_no_show,
         is_walk_in=booking.is_walk_in,
         balance=balance,
+        overridden=tuple(booking.overridden),
+        override_reason=booking.override_reason,
+        booked_by=names.get(booking.booked_by_id or "", ""),
     )
 
 
