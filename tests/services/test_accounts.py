@@ -420,6 +420,33 @@ def test_a_guest_who_books_while_the_rows_are_merged_loses_nothing(app):
     assert len(rows(Customer)) == 1
 
 
+def test_a_booking_whose_customer_row_was_merged_away_is_made_all_the_same(app, on_postgresql):
+    if not on_postgresql:
+        pytest.skip("SQLite has one writer at a time, so nobody waits for a row")
+    with app.app_context():
+        session = make_session()
+        session_id, row_id = session.id, make_customer(session.organisation_id).id
+
+    def book():
+        with app.app_context():
+            try:
+                return make_booking(fetch(Session, session_id))
+            finally:
+                db.session.remove()
+
+    waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with ThreadPoolExecutor(1) as pool, db.engine.connect() as merging:
+        merging.execute(sa.delete(Customer).where(Customer.id == row_id))
+        booking = pool.submit(book)
+        with db.engine.connect() as watching:
+            while not booking.done() and not watching.execute(waits).scalar_one():
+                watching.rollback()
+        merging.commit()
+        secret = booking.result(timeout=20)
+    assert find_order(secret).customer.email == "ana@example.com"
+    assert row_id not in {row.id for row in rows(Customer)}
+
+
 def test_joining_twice_changes_nothing(ctx):
     make_booking(make_session())
     found, _ = open_it(invite())
