@@ -30,6 +30,7 @@ from models import (
     new_object_id,
 )
 from services.idempotency import once
+from services.intake import attach_forms
 from services.lines import (
     BY_SECRET,
     WHOLE,
@@ -284,6 +285,7 @@ def _settle(
     for line in sorted(lines, key=lambda line: line.id):
         if not sell(line, customer.id, now):
             raise HoldExpired
+    attach_forms(order.organisation_id, lines)
     total = sum(line.order_item.unit_price * line.places for line in lines)
     if total:
         db.session.add(

@@ -46,7 +46,7 @@ _SEASONS_AHEAD = dt.timedelta(days=400)
 
 
 RESERVED_SLUGS = frozenset(
-    "account api bookings healthz kiosk media metrics readyz staff static".split()
+    "account api bookings forms healthz kiosk media metrics readyz staff static".split()
 )
 
 

@@ -18,6 +18,7 @@ from models import (
     db,
     transaction,
 )
+from services.intake import Completion, completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class RosterLine:
     is_no_show: bool
     is_walk_in: bool
     balance: int
+    forms: Completion
 
     @property
     def state(self) -> str:
@@ -177,7 +179,8 @@ def find_roster(organisation_id: str, site_id: str, session_id: str) -> Roster:
     ).all()
     sold = [booking for booking in bookings if booking.status == "confirmed"]
     balances = _balances(organisation_id, [booking.order_id for booking in sold])
-    lines = [_line(booking, balances.get(booking.order_id, 0)) for booking in sold]
+    forms = completion(sold)
+    lines = [_line(it, balances.get(it.order_id, 0), forms[it.id]) for it in sold]
     held = sum(b.places for b in bookings if b.status in ("new", "in_progress"))
     return Roster(row, tuple(sorted(lines, key=lambda line: line.name.casefold())), held)
 
@@ -228,7 +231,7 @@ def _block(row: Session) -> Block:
     )
 
 
-def _line(booking: SessionBooking, balance: int) -> RosterLine:
+def _line(booking: SessionBooking, balance: int, forms: Completion) -> RosterLine:
     return RosterLine(
         id=booking.id,
         name=booking.order.name,
@@ -242,6 +245,7 @@ def _line(booking: SessionBooking, balance: int) -> RosterLine:
         is_no_show=booking.is_no_show,
         is_walk_in=booking.is_walk_in,
         balance=balance,
+        forms=forms,
     )
 
 

@@ -6,6 +6,7 @@ from blueprints.rendering import render
 from blueprints.security import PUBLIC, needs
 from services.checkout import find_order
 from services.facts import venue_of
+from services.intake import completion
 from services.lines import live_lines
 
 bp = Blueprint("bookings", __name__, url_prefix="/bookings")
@@ -21,6 +22,7 @@ def booking(secret: str) -> Response:
         venue=venue_of(order.site),
         order=order,
         lines=lines,
+        forms=completion(lines),
         balance=sum(entry.amount for entry in order.ledger),
         link=_public_link(secret),
         badge=None,
