@@ -127,12 +127,13 @@ class Diary:
             forms = find_desk_forms(
                 self._house.organisation_id, row.site_id, row.id, now=row.updated_at
             )
-            left_out = 0.05 if row.start_time < self._now else 0.4
+            # Nearly all who came, every second of those who come; others in part or not at all.
+            is_ready = chance.random() < (0.9 if row.start_time < self._now else 0.5)
             for part in forms.parts:
-                if chance.random() < left_out:
+                if not is_ready and chance.random() < 0.5:
                     continue
                 typed = self._answers(part, samples[row.session_type_id], chance)
-                if chance.random() < left_out / 2:
+                if not is_ready and chance.random() < 0.5:
                     # Begun, and put aside before the end.
                     typed.pop(part.fields[-1].id, None)
                 save_answers(
