@@ -5,6 +5,8 @@ import secrets
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from domain.eligibility import Viewer
+from domain.intake import Field
 from domain.local_time import end_of, to_utc
 from domain.people import email_key
 from models import (
@@ -19,6 +21,7 @@ from models import (
     RecurrenceStartTime,
     Room,
     Session,
+    SessionBooking,
     SessionType,
     Site,
     StaffGrant,
@@ -28,6 +31,9 @@ from models import (
     unbound,
 )
 from services.accounts import hash_password
+from services.basket import hold_places
+from services.checkout import confirm_order, find_order
+from services.intake import save_form
 
 NOW = dt.datetime(2026, 6, 4, 9, 0, tzinfo=dt.UTC)
 
@@ -267,3 +273,39 @@ def make_staff(
             )
         )
     return account
+
+
+def make_form(session_type: SessionType, *fields: Field, expected: int = 0) -> int | None:
+    """The type asks these from now on; the version."""
+    return save_form(
+        session_type.organisation_id,
+        session_type.site_id,
+        session_type.id,
+        fields,
+        expected=expected,
+        now=NOW,
+    )
+
+
+def make_booking(
+    session: Session, *, guests: int = 1, names: tuple[str, ...] = (), name: str = "Ana Reyes"
+) -> SessionBooking:
+    """A confirmed booking through the shop; `names` are those of the guests after the booker."""
+    secret = hold_places(
+        session.organisation_id,
+        session.id,
+        session_type_id=session.session_type_id,
+        guests=guests,
+        viewer=Viewer(),
+        basket_secret=None,
+        now=NOW,
+    )
+    confirm_order(
+        session.organisation_id,
+        secret,
+        name=name,
+        email="ana@example.com",
+        guest_names=[names],
+        now=NOW,
+    )
+    return find_order(secret).items[0].booking
