@@ -7,6 +7,7 @@ from flask_wtf.csrf import CSRFError
 
 from blueprints.bookings.routes import bp
 from blueprints.clock import utcnow
+from blueprints.errors import rule_broken, stale_form
 from blueprints.intake_pages import (
     OLD,
     Filled,
@@ -44,12 +45,15 @@ def fill_forms(secret: str, booking_id: str) -> Any:
 @bp.errorhandler(CSRFError)
 def stale_forms(error: CSRFError) -> Any:
     if request.endpoint != "bookings.fill_forms":
-        raise error
+        return stale_form(error)
     asked = request.view_args or {}
+    # The token is looked at before the door, which refuses a NUL otherwise.
     if "\0" in request.path:
-        # The token is looked at before the door, which refuses this otherwise.
-        raise NotFound
-    return _page(asked["secret"], asked["booking_id"], OLD)
+        return rule_broken(NotFound())
+    try:
+        return _page(asked["secret"], asked["booking_id"], OLD)
+    except NotFound as refusal:
+        return rule_broken(refusal)
 
 
 def _sent_parts(found: BookingForms) -> dict[str, Part]:

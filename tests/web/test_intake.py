@@ -263,7 +263,7 @@ def test_an_old_token_loses_nothing_typed(visitor, booked):
 
 
 def test_an_old_token_opens_nothing(visitor, booked):
-    for url in ("/forms/nothing", "/forms/a%00b", "/bookings/a%00b/forms/c"):
+    for url in ("/forms/no", "/forms/a%00b", "/bookings/no/forms/no", "/bookings/a%00b/forms/c"):
         visitor.post(url, {"csrf_token": "old"}, 404)
 
 
