@@ -19,7 +19,7 @@ from sqlalchemy import event
 
 from domain.errors import AnswersChanged, FormChanged, FormClosed, NotFound, RuleBroken
 from domain.intake import BOOKER, Field
-from models import Guest, IntakeAnswer, IntakeForm, SessionBooking, SessionType, db
+from models import IntakeAnswer, IntakeForm, SessionBooking, SessionType, db
 from services.checkout import book_for_staff
 from services.desk import find_roster
 from services.intake import completion, find_type_form, list_type_forms, save_form
@@ -171,7 +171,9 @@ def test_guests_get_no_link_when_only_the_booker_is_asked(kind):
 def test_the_booker_fills_in_for_guests_without_a_name():
     kind = make_type()
     make_form(kind, PRESSURE)
-    booking = make_booking(make_session(kind), guests=3)
+    row = make_session(kind)
+    walk_in = book_for_staff(row.organisation_id, row.id, name="Ana Reyes", guests=3, now=NOW)
+    booking = fetch(SessionBooking, walk_in)
     assert [(it.position, it.name) for it in parts(booking)] == [
         (0, "Ana Reyes"),
         (1, "Guest 2"),
@@ -254,17 +256,7 @@ def test_who_is_missing_what(booking):
 def test_two_guests_of_one_name_are_two_people():
     kind = make_type()
     make_form(kind, PRESSURE)
-    booking = make_booking(make_session(kind), guests=2)
-    for position in (0, 1):
-        db.session.add(
-            Guest(
-                organisation_id=booking.organisation_id,
-                session_booking_id=booking.id,
-                position=position,
-                name="Sam",
-            )
-        )
-    db.session.commit()
+    booking = make_booking(make_session(kind), guests=2, names=("Sam",), name="Sam")
     assert state(booking).missing == ("Sam: 1 answer", "Sam: 1 answer")
 
 
