@@ -42,6 +42,9 @@ from services.lines import (
 from services.persons import count_booked, list_memberships, lock_person
 from services.places import raise_revision, sell
 
+SOLD = ("confirmed", "cancelled")
+"""States of an order that has once been confirmed."""
+
 
 def confirm_order(
     organisation_id: str,
@@ -71,7 +74,7 @@ def confirm_order(
 
     def deed() -> str:
         order = lock_order(organisation_id, secret)
-        if order.state == "confirmed":
+        if order.state in SOLD:
             return order.secret
         booker, address = check_name(name), check_email(email)
         viewer = viewer_of(organisation_id, account_id, now=now)
@@ -120,15 +123,15 @@ def book_for_staff(
 
 def is_confirmed(secret: str) -> bool:
     """Whether this basket has become an order."""
-    query = sa.select(Order.id).where(Order.secret == secret, Order.state == "confirmed")
+    query = sa.select(Order.id).where(Order.secret == secret, Order.state.in_(SOLD))
     return db.session.scalar(query, execution_options=BY_SECRET) is not None
 
 
 def find_order(secret: str) -> Order:
-    """The confirmed order at an unguessable link; raises NotFound."""
+    """The order at an unguessable link, cancelled or not; raises NotFound."""
     order = db.session.scalar(
         sa.select(Order)
-        .where(Order.secret == secret, Order.state == "confirmed")
+        .where(Order.secret == secret, Order.state.in_(SOLD))
         .options(*WHOLE, selectinload(Order.ledger)),
         execution_options=BY_SECRET,
     )
@@ -223,6 +226,8 @@ def _check_member_limit(
         over = next(check for check in checks if check.code == "max_bookings_per_member")
         if not over.passed:
             raise NotBookable(over.sentence, code=over.code)
+        if viewer.types_valid_on(line.session.local_start.date()):
+            line.order_item.policy = {**line.order_item.policy, "as_member": True}
 
 
 def _find_or_add_customer(

@@ -46,7 +46,7 @@ _SEASONS_AHEAD = dt.timedelta(days=400)
 
 
 RESERVED_SLUGS = frozenset(
-    "account api bookings healthz kiosk media metrics readyz staff static".split()
+    "account api bookings healthz kiosk mail media metrics readyz staff static".split()
 )
 
 
@@ -201,6 +201,10 @@ class Founding:
             for position, row in enumerate(self._plan["session_types"])
         }
         _write(types.values())
+        for row in self._plan["session_types"]:
+            found = types[row["key"]]
+            found.cross_sell_offerings = _offerings(row.get("goes_with", []), types)
+            found.upsell_offerings = _offerings(row.get("followed_by", []), types)
         group_ids: list[str] = []
         for row in self._plan["session_types"]:
             type_id, today = types[row["key"]].id, self._today(row["site"])
@@ -389,6 +393,11 @@ class Founding:
             for membership in memberships
         )
         return Person(account.name, account.email, account.id, tuple(memberships))
+
+
+def _offerings(keys: Sequence[str], types: Mapping[str, SessionType]) -> list[dict[str, Any]]:
+    """References as the contract has them (OfferingRef)."""
+    return [{"offering_type": "session", "offering_id": types[key].id} for key in keys]
 
 
 def _relatives(people: Sequence[Row]) -> Iterator[Person]:

@@ -26,14 +26,14 @@ def rows_of_customer(customer: Customer) -> sa.ColumnElement[bool]:
 
 def lock_person(customer: Customer) -> list[str]:
     """The ids of all rows of this person, locked in order, so that limits are counted alone."""
-    return list(
-        db.session.scalars(
-            sa.select(Customer.id)
-            .where(Customer.organisation_id == customer.organisation_id, rows_of_customer(customer))
-            .order_by(Customer.id)
-            .with_for_update()
-        )
+    rows = (
+        sa.select(Customer.id)
+        .where(Customer.organisation_id == customer.organisation_id, rows_of_customer(customer))
+        .order_by(Customer.id)
     )
+    db.session.scalars(rows.with_for_update(key_share=True)).all()
+    # Asked again: a row that another guest's booking added while we waited was not seen before.
+    return list(db.session.scalars(rows))
 
 
 def count_booked(organisation_id: str, customer_ids: list[str]) -> dict[str, int]:

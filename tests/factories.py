@@ -5,6 +5,7 @@ import secrets
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from domain.eligibility import Viewer
 from domain.local_time import end_of, to_utc
 from domain.people import email_key
 from models import (
@@ -28,6 +29,8 @@ from models import (
     unbound,
 )
 from services.accounts import hash_password
+from services.basket import hold_places
+from services.checkout import confirm_order
 
 NOW = dt.datetime(2026, 6, 4, 9, 0, tzinfo=dt.UTC)
 
@@ -267,3 +270,28 @@ def make_staff(
             )
         )
     return account
+
+
+def make_booking(
+    session: Session,
+    *,
+    email: str = "ana@example.com",
+    name: str = "Ana Reyes",
+    guests: int = 1,
+    account_id: str | None = None,
+    now: dt.datetime = NOW,
+) -> str:
+    """A confirmed order of one line, by a guest unless an account is named; its secret."""
+    secret = hold_places(
+        session.organisation_id,
+        session.id,
+        session_type_id=session.session_type_id,
+        guests=guests,
+        viewer=Viewer(),
+        basket_secret=None,
+        account_id=account_id,
+        now=now,
+    )
+    return confirm_order(
+        session.organisation_id, secret, name=name, email=email, account_id=account_id, now=now
+    )

@@ -260,11 +260,17 @@ def _keep_typed(venue: Venue, secret: str) -> None:
             name=request.form.get("name", ""),
             email=request.form.get("email", ""),
             typed={
-                name: ",".join(request.form.getlist(name))
+                name: _said(name)
                 for name in request.form
                 if name.startswith(("person-", "who-")) or name == "people"
             },
         )
+
+
+def _said(name: str) -> str:
+    """A field's text; of boxes all that are ticked, of the button and its field the later one."""
+    values = request.form.getlist(name)
+    return values[-1] if name == "people" else ",".join(values)
 
 
 def _guests(venue: Venue, order: Order | None) -> Guests:

@@ -21,7 +21,7 @@ CLASS_OF_STATE = {
     "full": "is-soldout",
     "opens_later": "is-far",
     "members_only": "is-member",
-    "sign_in": "is-member",
+    "sign_in": "is-available",
     "booked": "is-available",
     "too_soon": "is-soon",
 }
@@ -157,7 +157,7 @@ class CalendarText:
         ]
 
     def price(self, minor: int) -> str:
-        return say_price(minor, self.page.venue.currency, self.page.venue.locale)
+        return say_price(minor, self.page.offer.currency, self.page.venue.locale)
 
     @property
     def currency_code(self) -> str:
@@ -207,9 +207,7 @@ class CalendarText:
         if self.page.date is None:
             if self.page.month.nearest_state == "unscheduled":
                 return "This is not yet scheduled. Please look again later."
-            if self.page.month.nearest_state in ("members_only", "sign_in", "waiting_list", "full"):
-                return "Choose a day to see its sessions."
-            return "No day in this month can be booked."
+            return self._nearest_note
         day = self.page.month.day(self.page.date)
         if day is None:
             return "No sessions on this day."
@@ -217,6 +215,19 @@ class CalendarText:
             "past": "This day has passed.",
             "unscheduled": "This day is not yet scheduled. Please look again later.",
         }.get(day.state, "No sessions on this day.")
+
+    @property
+    def _nearest_note(self) -> str:
+        """Of a month in which nothing can be booked: why, and what would change it."""
+        month = self.page.month
+        if month.opens_on is not None:
+            return f"Booking opens from {words.say_day(month.opens_on)}, day by day."
+        return {
+            "members_only": "This month is for members.",
+            "sign_in": "These sessions are for customers with an account.",
+            "waiting_list": "Every session of this month is full.",
+            "full": "Every session of this month is full.",
+        }.get(month.nearest_state, "No day in this month can be booked.")
 
     @property
     def limits(self) -> tuple[int, int]:

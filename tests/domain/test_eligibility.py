@@ -22,6 +22,7 @@ from domain.eligibility import (
     can_book,
     first_refusal,
     largest_party,
+    members_pay_less,
     nearest_party,
     next_change,
     require_bookable,
@@ -420,7 +421,7 @@ def test_t4_an_absurd_notice_closes_booking_and_can_still_be_said(zone):
         ),
     ],
 )
-def test_r20_the_memberships_own_window_stands_instead(memberships, opens, closes):
+def test_r20_membership_booking_windows_stand_instead_of_the_types(memberships, opens, closes):
     case = good(opens="P1W", closes="P1D").having("viewer", memberships=memberships)
     case = case.having(
         "offer",
@@ -520,7 +521,7 @@ def test_h2_the_sentence_tells_how_many_places_are_left_and_for_how_many():
         pytest.param(1, 1, False, ["party_left"], id="a room sold whole"),
     ],
 )
-def test_h8_r9_a_session_may_be_full_for_new_parties(most, taken, already_on, refused):
+def test_h8_r9_max_baskets_may_be_reached_while_places_are_left(most, taken, already_on, refused):
     case = good().having("slot", max_baskets=most, parties_taken=taken)
     assert case.having("party", is_on_session=already_on).refused() == refused
 
@@ -599,3 +600,112 @@ def test_t4_no_answer_changes_before_the_next_change(window_texts, own, local, h
 def test_t4_a_check_carries_the_moment_at_which_its_answer_changes(now, code, changes):
     case = replace(good(opens="P1W", closes="P1D"), now=at(now))
     assert next(check for check in case.checks() if check.code == code).changes_at == changes
+
+
+def members_case(now, *windows):
+    """A viewer with a membership for each window, and a type that closes a day before."""
+    kinds = {f"kind{n}": window(*bounds) for n, bounds in enumerate(windows)}
+    held = tuple(Membership(kind, day("2026-01-01")) for kind in kinds)
+    case = good(opens="P1W", closes="P1D", now=now).having("offer", membership_windows=kinds)
+    return case.having("viewer", memberships=held)
+
+
+@pytest.mark.parametrize(
+    ("now", "refused"),
+    [
+        pytest.param("2026-05-12T16:59:59.999999Z", ["window_open"], id="before the first"),
+        pytest.param("2026-05-12T17:00Z", [], id="the first opens"),
+        pytest.param("2026-05-29T17:00Z", [], id="the first is open to its last moment"),
+        pytest.param("2026-05-29T17:00:00.000001Z", ["window_open"], id="between the two"),
+        pytest.param("2026-06-10T17:00Z", [], id="the second opens"),
+        pytest.param("2026-06-12T16:59:59.999999Z", [], id="until it starts"),
+        pytest.param("2026-06-12T17:00Z", ["window_closed"], id="it has started"),
+    ],
+)
+def test_t4_of_two_memberships_apart_each_opens_its_own_time(now, refused):
+    assert members_case(now, ("P1M", "P2W"), ("P2D", None)).refused() == refused
+
+
+def test_t4_between_two_windows_the_sentence_tells_when_the_next_opens():
+    refusal = members_case("2026-06-01T10:00Z", ("P1M", "P2W"), ("P2D", None)).refusal()
+    assert refusal.sentence == "Booking opens on Wednesday 10 June at 18:00."
+    assert refusal.changes_at == at("2026-06-10T17:00Z")
+
+
+@pytest.mark.parametrize(("lines", "refused"), [(49, False), (50, True), (51, True)])
+def test_r20_a_basket_holds_fifty_sessions(lines, refused):
+    case = good().having("party", lines_in_basket=lines)
+    assert case.refused() == (["basket_full"] if refused else [])
+
+
+@pytest.mark.parametrize(
+    ("basket", "refused"), [("", False), ("GBP", False), ("JPY", True), ("gbp", True)]
+)
+def test_p8_a_basket_has_one_currency(basket, refused):
+    case = good().having("offer", currency="GBP").having("party", currency_of_basket=basket)
+    assert case.refused() == (["same_currency"] if refused else [])
+
+
+def test_a_hold_may_be_confirmed_after_its_window_and_with_its_own_places_taken():
+    case = good(opens="P5D", closes="P1D", now="2026-06-12T16:59Z")
+    case = case.having("slot", places_taken=10, max_baskets=1, parties_taken=1)
+    case = case.having("offer", offered_online=False, visibility="link_only")
+    held = case.having("party", is_held=True)
+    assert case.refused() == [
+        "offered_online", "visible", "window_closed", "party_left", "places_left",
+    ]  # fmt: skip
+    assert held.refused() == []
+    assert replace(held, now=at("2026-06-12T17:00Z")).refused() == ["window_closed"]
+
+
+@pytest.mark.parametrize(
+    ("code", "still"),
+    [(code, code not in ("offered_online", "visible", "window_open", "party_left", "places_left"))
+     for code in CHECKS if code != "window_closed"],
+)  # fmt: skip
+def test_r20_a_hold_is_asked_again_for_all_that_its_places_do_not_settle(code, still):
+    assert BREAK[code](good()).having("party", is_held=True).refused() == ([code] if still else [])
+
+
+MEMBER_RULES = (
+    PriceRule("gold", 4000, membership_type_ids=frozenset({"gold"})),
+    PriceRule("all", 4800),
+)
+
+
+@pytest.mark.parametrize(
+    ("memberships", "rules", "less"),
+    [
+        pytest.param((), MEMBER_RULES, 4000, id="a visitor pays more"),
+        pytest.param((GOLD,), MEMBER_RULES, None, id="a member pays no more than members"),
+        pytest.param((Membership("gold", day("2026-06-13")),), MEMBER_RULES, 4000, id="not yet"),
+        pytest.param((), (PriceRule("all", 4800),), None, id="no member price"),
+        pytest.param((), MEMBER_RULES[::-1], None, id="never reached"),
+        pytest.param((), MEMBER_RULES[:1], None, id="nobody else can buy it"),
+    ],
+)
+def test_p10_the_page_says_what_members_pay_where_that_is_less(memberships, rules, less):
+    case = good().having("offer", rules=rules).having("viewer", memberships=memberships)
+    assert members_pay_less(case.offer, case.slot, case.viewer) == less
+
+
+@pytest.mark.parametrize(
+    ("memberships", "booked", "limit", "refused"),
+    [
+        pytest.param((GOLD,), 0, 1, False, id="none yet"),
+        pytest.param((GOLD,), 1, 1, True, id="the one"),
+        pytest.param((GOLD,), 1, 2, False, id="one of two"),
+        pytest.param((GOLD,), 2, 2, True, id="both"),
+        pytest.param((), 5, 1, False, id="no member is not limited as one"),
+        pytest.param((Membership("gold", day("2026-01-01"), day("2026-06-11")),), 5, 1, False,
+                     id="a membership that ended the day before"),
+        pytest.param((Membership("gold", day("2026-01-01"), day("2026-06-12")),), 1, 1, True,
+                     id="a membership whose last day it is"),
+    ],
+)  # fmt: skip
+def test_r20_max_bookings_per_member_counts_for_members_of_the_day(
+    memberships, booked, limit, refused
+):
+    case = good().having("offer", max_bookings_per_member=limit)
+    case = case.having("viewer", memberships=memberships, booked_on={"s": booked})
+    assert case.refused() == (["max_bookings_per_member"] if refused else [])

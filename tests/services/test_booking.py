@@ -29,7 +29,7 @@ from domain.errors import (
     RuleBroken,
 )
 from models import LedgerEntry, Order, Session, SessionBooking, db
-from services.accounts import list_own_bookings, viewer_of
+from services.accounts import viewer_of
 from services.basket import (
     drop_line,
     find_basket,
@@ -41,6 +41,7 @@ from services.basket import (
 from services.checkout import book_for_staff, confirm_order, find_order
 from services.doctor import find_sold_and_given_away, find_wrong_counters
 from services.lines import expired_lines, live_lines
+from services.own_bookings import list_own_bookings
 from services.places import extend, let_go, release_expired_holds, sell
 
 pytestmark = pytest.mark.usefixtures("ctx")
@@ -422,7 +423,7 @@ def test_a_signed_in_person_becomes_a_customer_of_the_organisation(shop):
     secret = shop.hold(account_id=account.id)
     assert find_basket(secret, now=NOW).name == "Ana Reyes"
     shop.confirm(secret, account_id=account.id)
-    mine = list_own_bookings(account.id, now=NOW)
+    mine = list_own_bookings(account.id)
     assert [booking.order.secret for booking in mine] == [secret]
 
 
@@ -476,14 +477,14 @@ def test_a_stranger_with_a_known_address_is_not_put_into_that_account(shop):
     account = make_account()
     make_customer(shop.organisation_id, account)
     shop.confirm(shop.hold(guests=1), email="ana@example.com")
-    assert list_own_bookings(account.id, now=NOW) == []
+    assert list_own_bookings(account.id) == []
 
 
 def test_an_account_finds_the_customer_that_it_was_as_a_guest(shop):
     shop.confirm(shop.hold(guests=1))
     account = make_account()
     shop.confirm(shop.hold(guests=1), email="elsewhere@example.com", account_id=account.id)
-    assert len(list_own_bookings(account.id, now=NOW)) == 2
+    assert len(list_own_bookings(account.id)) == 2
 
 
 def test_the_doctor_names_an_order_that_was_sold_and_given_away(shop):
