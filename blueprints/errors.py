@@ -31,18 +31,20 @@ TITLES = {
 
 def register_errors(app: Flask) -> None:
     """Every refusal becomes a page with a sentence and a way on."""
-    app.register_error_handler(RuleBroken, _rule_broken)
-    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(RuleBroken, rule_broken)
+    app.register_error_handler(CSRFError, stale_form)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
 
 
-def _rule_broken(broken: RuleBroken) -> Response:
+def rule_broken(broken: RuleBroken) -> Response:
+    """A page with the rule's sentence. Handlers of an area call it: what they raise is a 500."""
     status = next((code for kind, code in STATUS_OF.items() if isinstance(broken, kind)), 422)
     return _page(status, broken.sentence)
 
 
-def _stale_form(_error: CSRFError) -> Response:
+def stale_form(_error: CSRFError) -> Response:
+    """The calm page for a token that is no longer good."""
     return _page(400, "This page is old. Reload it and try again; nothing was changed.")
 
 

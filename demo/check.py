@@ -15,6 +15,7 @@ HERE = pathlib.Path(__file__).parent
 DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 TODAY = dt.datetime.now(dt.UTC).date()
 GAPS_MEANT = {"weir-tea"}
+KINDS = "text long_text choice several tick date number signature".split()
 TABLES = (
     *("sites", "zones", "rooms", "practitioners"),
     *("categories", "membership_types", "session_types"),
@@ -95,6 +96,24 @@ class Demo:
         need(kind["art"] in self.arts, f"{key}: no picture {kind['art']}")
         need(kind["min_guests"] <= kind["max_guests"], f"{key}: guests")
 
+    def check_intake(self, kind: Row) -> None:
+        """Every question can be answered by the demo's people."""
+        for asked in kind.get("intake", []):
+            who = f"{kind['key']}: {asked['label']}"
+            need(asked["kind"] in KINDS, f"{who}: kind")
+            need(asked.get("asked_of", "booker") in ("booker", "each_guest"), f"{who}: asked of")
+            options = asked.get("options", [])
+            need(bool(options) == (asked["kind"] in ("choice", "several")), f"{who}: options")
+            given = asked.get("answers", [])
+            need(bool(given) == (asked["kind"] not in ("tick", "signature")), f"{who}: answers")
+            need(not options or set(given) <= set(options), f"{who}: an answer is no option")
+        need(
+            not any(it.get("asked_of") == "each_guest" for it in kind.get("intake", []))
+            or kind["max_guests"] == 1
+            or kind.get("max_per_guest"),
+            f"{kind['key']}: asks guests whose names the diary doesn't know",
+        )
+
     def check_group(self, kind: Row, group: Row) -> None:
         key, room = kind["key"], self.by["rooms"][group["room"]]
         need(room["site"] == kind["site"], f"{key}: its room is elsewhere")
@@ -167,6 +186,7 @@ def check(name: str) -> None:
     total = 0
     for key, kind in demo.by["session_types"].items():
         demo.check_type(kind)
+        demo.check_intake(kind)
         when: list[dt.datetime] = []
         for group in kind.get("recurrence_groups", []):
             demo.check_group(kind, group)

@@ -67,6 +67,24 @@ class KeyReused(RuleBroken):
         )
 
 
+class FormClosed(RuleBroken):
+    """A cancelled booking, or one whose session has ended, takes no more answers."""
+
+    code = "form_closed"
+
+
+class FormChanged(RuleBroken):
+    """Somebody else saved the form since this page was opened (D4)."""
+
+    code = "form_changed"
+
+
+class AnswersChanged(RuleBroken):
+    """Somebody else saved answers of this person since the page was opened (D4)."""
+
+    code = "answers_changed"
+
+
 class SignInFailed(RuleBroken):
     """Deliberately the same for an unknown address and a wrong password."""
 

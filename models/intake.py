@@ -6,10 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.intake import BOOKER
 from models.base import Base, ObjectId, Tenant
 
-BOOKER = -1
-"""The position that stands for questions asked once, of the booker."""
+__all__ = ["BOOKER", "IntakeAnswer", "IntakeForm"]
 
 
 class IntakeForm(Tenant, Base):

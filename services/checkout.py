@@ -25,6 +25,7 @@ from models import (
 from services.accounts import viewer_of
 from services.facts import membership_of, offer_of, slot_of, venue_of
 from services.idempotency import once
+from services.intake import attach_forms
 from services.lines import (
     BY_SECRET,
     WHOLE,
@@ -300,6 +301,7 @@ def _settle(
     for line in sorted(lines, key=lambda line: line.id):
         if not sell(line, customer.id, now):
             raise HoldExpired
+    attach_forms(order.organisation_id, lines)
     total = sum(line.order_item.unit_price * line.places for line in lines)
     if total:
         db.session.add(

@@ -14,7 +14,7 @@ from models import (
     transaction,
 )
 from services.demo_diary import Diary
-from services.demo_house import RESERVED_SLUGS, Founding, Row
+from services.demo_house import RESERVED_SLUGS, Founding, Row, found_forms
 from services.scheduling import produce_sessions
 
 
@@ -30,6 +30,7 @@ def load_demo(folder: Path, *, now: dt.datetime, say: Callable[[str], None]) -> 
         name = plan["organisation"]["name"]
         with transaction():
             house = Founding(plan, now).found(people)
+        found_forms(house, plan, now)
         made = sum(
             produce_sessions(house.organisation_id, group_id, now=now)
             for group_id in house.group_ids
@@ -37,6 +38,7 @@ def load_demo(folder: Path, *, now: dt.datetime, say: Callable[[str], None]) -> 
         say(f"{name}: {len(plan['sites'])} sites, {len(house.type_ids)} offers, {made} sessions")
         diary = Diary(house, plan["bookings"], now)
         diary.book()
+        diary.fill_in_forms(plan["session_types"])
         diary.run_the_desk()
         say(f"{name}: {diary.sold} bookings")
 

@@ -34,6 +34,7 @@ from services.checkout import confirm_order
 from services.demo_house import House, Person, Row
 from services.desk import set_check_in, set_no_show, set_stage
 from services.facts import offer_of, timetable_query, timetable_slot, venue_of
+from services.intake_answers import Part, find_desk_forms, save_answers
 
 _MINUTE = dt.timedelta(minutes=1)
 
@@ -96,6 +97,69 @@ class Diary:
         ).all()
         for booking_id, site_id, start, end in rows:
             self._receive(booking_id, site_id, start, end)
+
+    def fill_in_forms(self, types: Sequence[Row]) -> None:
+        """Answer what was asked: most who came have, of those who come some only in part."""
+        samples = {
+            self._house.type_ids[row["key"]]: [asked.get("answers", []) for asked in row["intake"]]
+            for row in types
+            if "intake" in row
+        }
+        rows = db.session.execute(
+            sa.select(
+                SessionBooking.id,
+                SessionBooking.site_id,
+                SessionBooking.session_type_id,
+                SessionBooking.updated_at,
+                Session.start_time,
+            )
+            .join(SessionBooking.session)
+            .where(
+                SessionBooking.organisation_id == self._house.organisation_id,
+                SessionBooking.intake_form_id.is_not(None),
+            )
+            .order_by(Session.start_time, SessionBooking.created_at, SessionBooking.id)
+        ).all()
+        db.session.rollback()
+        # A chance of its own: what people answer must not change what they book.
+        chance = random.Random(len(rows))  # noqa: S311 - a diary, not a secret
+        for row in rows:
+            forms = find_desk_forms(
+                self._house.organisation_id, row.site_id, row.id, now=row.updated_at
+            )
+            # Nearly all who came, every second of those who come; others in part or not at all.
+            is_ready = chance.random() < (0.9 if row.start_time < self._now else 0.5)
+            for part in forms.parts:
+                if not is_ready and chance.random() < 0.5:
+                    continue
+                typed = self._answers(part, samples[row.session_type_id], chance)
+                if not is_ready and chance.random() < 0.5:
+                    # Begun, and put aside before the end.
+                    typed.pop(part.fields[-1].id, None)
+                save_answers(
+                    self._house.organisation_id,
+                    row.id,
+                    {part.position: typed},
+                    seen={part.position: part.seen},
+                    by="guest" if part.form_secret and part.position else "booker",
+                    now=row.updated_at,
+                )
+
+    def _answers(
+        self, part: Part, samples: Sequence[Sequence[str]], chance: random.Random
+    ) -> dict[str, list[str]]:
+        """What one person types: of optional questions about every second; a date by its day."""
+        typed = {}
+        for asked in part.fields:
+            given = list(samples[int(asked.id[1:]) - 1])
+            if asked.kind == "date":
+                days = (self._now.date() + dt.timedelta(days=int(text)) for text in given)
+                given = [day.isoformat() for day in days]
+            given = {"signature": [part.name], "tick": ["true"]}.get(asked.kind, given)
+            if asked.required or chance.random() < 0.5:
+                number = min(len(given), chance.randint(1, 2)) if asked.kind == "several" else 1
+                typed[asked.id] = chance.sample(given, number)
+        return typed
 
     def _load(self, past_days: int, coming_days: int) -> list[_Dated]:
         organisation_id = self._house.organisation_id

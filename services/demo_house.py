@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from domain.eligibility import (
     Membership,
 )
+from domain.intake import Field
 from domain.local_time import local_day
 from domain.people import email_key
 from models import (
@@ -35,6 +36,7 @@ from models import (
 )
 from models import Membership as MembershipRow
 from services.accounts import hash_password
+from services.intake import save_form
 
 Row = Mapping[str, Any]
 
@@ -45,8 +47,14 @@ _PICTURES = Path(__file__).resolve().parent.parent / "static" / "img"
 _SEASONS_AHEAD = dt.timedelta(days=400)
 
 
+_SEASON = dt.timedelta(days=90)
+
+
+_SAME_IN_FIELD = "label kind help required asked_of options".split()
+
+
 RESERVED_SLUGS = frozenset(
-    "account api bookings healthz kiosk mail media metrics readyz staff static".split()
+    "account api bookings forms healthz kiosk mail media metrics readyz staff static".split()
 )
 
 
@@ -398,6 +406,33 @@ class Founding:
 def _offerings(keys: Sequence[str], types: Mapping[str, SessionType]) -> list[dict[str, Any]]:
     """References as the contract has them (OfferingRef)."""
     return [{"offering_type": "session", "offering_id": types[key].id} for key in keys]
+
+
+def found_forms(house: House, plan: Row, now: dt.datetime) -> None:
+    """What the types ask before a visit, saved as staff would have, a season ago."""
+    rows = db.session.execute(
+        sa.select(SessionType.id, SessionType.site_id).where(
+            SessionType.organisation_id == house.organisation_id
+        )
+    ).all()
+    site_ids = {row.id: row.site_id for row in rows}
+    for row in plan["session_types"]:
+        type_id = house.type_ids[row["key"]]
+        fields = [_field_of(asked, number) for number, asked in enumerate(row.get("intake", []))]
+        save_form(
+            house.organisation_id,
+            site_ids[type_id],
+            type_id,
+            fields,
+            expected=0,
+            now=now - _SEASON,
+        )
+
+
+def _field_of(row: Row, number: int) -> Field:
+    return Field.of(
+        {"id": f"q{number + 1}", **{name: row[name] for name in _SAME_IN_FIELD if name in row}}
+    )
 
 
 def _relatives(people: Sequence[Row]) -> Iterator[Person]:

@@ -20,6 +20,7 @@ from models import (
     transaction,
 )
 from services.customers import names_of_accounts
+from services.intake import Completion, completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class RosterLine:
     is_no_show: bool
     is_walk_in: bool
     balance: int
+    forms: Completion
     overridden: tuple[str, ...] = ()
     override_reason: str = ""
     booked_by: str = ""
@@ -188,7 +190,8 @@ def find_roster(organisation_id: str, site_id: str, session_id: str) -> Roster:
     sold = [booking for booking in bookings if booking.status == "confirmed"]
     balances = _balances(organisation_id, [booking.order_id for booking in sold])
     names = names_of_accounts(booking.booked_by_id for booking in sold)
-    lines = [_line(booking, balances.get(booking.order_id, 0), names) for booking in sold]
+    forms = completion(sold)
+    lines = [_line(it, balances.get(it.order_id, 0), names, forms[it.id]) for it in sold]
     held = sum(b.places for b in bookings if b.status in ("new", "in_progress"))
     return Roster(row, tuple(sorted(lines, key=lambda line: line.name.casefold())), held)
 
@@ -239,7 +242,9 @@ def _block(row: Session) -> Block:
     )
 
 
-def _line(booking: SessionBooking, balance: int, names: dict[str, str]) -> RosterLine:
+def _line(
+    booking: SessionBooking, balance: int, names: dict[str, str], forms: Completion
+) -> RosterLine:
     return RosterLine(
         id=booking.id,
         name=booking.order.name,
@@ -256,6 +261,7 @@ def _line(booking: SessionBooking, balance: int, names: dict[str, str]) -> Roste
         overridden=tuple(booking.overridden),
         override_reason=booking.override_reason,
         booked_by=names.get(booking.booked_by_id or "", ""),
+        forms=forms,
     )
 
 

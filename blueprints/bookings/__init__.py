@@ -1,5 +1,6 @@
 """The page to come back to, by an unguessable link."""
 
+from blueprints.bookings import intake
 from blueprints.bookings.routes import bp
 
-__all__ = ["bp"]
+__all__ = ["bp", "intake"]

@@ -7,6 +7,7 @@ from blueprints.security import PUBLIC, needs
 from blueprints.visits import current_viewer
 from services.checkout import find_order
 from services.facts import venue_of
+from services.intake import completion
 from services.lines import lines_of, live_lines
 from services.related import suggest_upsell
 
@@ -27,6 +28,7 @@ def booking(secret: str) -> Response:
         lines=lines,
         ended=[line for line in lines_of(order) if line.cancelled_by not in (None, "expired")],
         extras=suggest_upsell(venue, order, lines, viewer=viewer, now=now),
+        forms=completion(lines),
         balance=sum(entry.amount for entry in order.ledger),
         link=_public_link(secret),
         badge=None,
