@@ -195,6 +195,53 @@ def why_not(page: Page, shop) -> None:
     expect(page.locator(".checks .is-failed").first).to_be_visible()
 
 
+def booked_forms(page: Page, shop) -> None:
+    """The booker's page, a guest's part opened."""
+    hold(page, shop, "evening-sound-bath", 2)
+    page.get_by_label("Full name").fill("Ana Reyes")
+    page.get_by_label("Email").fill("ana@example.com")
+    page.get_by_label("Guest 2").fill("Maximiliana von Hohenfels-Waldenburg")
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("link", name="Fill in the form").click()
+    page.locator("details.fold summary").click()
+    expect(page.get_by_role("textbox", name="Link for Maximiliana")).to_be_visible()
+
+
+def guest_form(page: Page, shop) -> None:
+    booked_forms(page, shop)
+    page.get_by_role("link", name="Open it").click()
+    expect(page.get_by_text("This link is yours alone")).to_be_visible()
+
+
+def guest_form_with_errors(page: Page, shop) -> None:
+    guest_form(page, shop)
+    page.get_by_role("button", name="Save answers").click()
+    expect(page.locator(".summary")).to_be_visible()
+
+
+def form_editor(page: Page, shop) -> None:
+    page.goto(f"/staff{BATH}/types")
+    page.get_by_role("link", name="Evening sound bath").click()
+    page.get_by_role("button", name="Add a question").click()
+    page.locator("details.version summary").first.click()
+
+
+def form_editor_with_errors(page: Page, shop) -> None:
+    form_editor(page, shop)
+    page.get_by_role("button", name="Save as a new version").click()
+    expect(page.locator(".summary")).to_be_visible()
+
+
+def answers_of_a_booking(page: Page, shop) -> None:
+    slot = shop.slot("tea-by-the-weir")
+    shop.book(slot, "Thirsty Theo")
+    page.goto(slot.roster)
+    row = page.locator(".rs").filter(has_text="Thirsty Theo")
+    row.locator(".lacking summary").click()
+    row.get_by_role("link", name="Open the form").click()
+    page.locator("details.fold summary").first.click()
+
+
 STORIES = [
     Story("index", at("/")),
     Story("home", at(f"{BATH}/")),
@@ -225,6 +272,10 @@ STORIES = [
     Story("checkout, expired", expired_checkout),
     Story("empty basket", at(f"{BATH}/checkout")),
     Story("confirmation", confirmation),
+    Story("forms of a booking", booked_forms),
+    Story("form of a guest", guest_form),
+    Story("form of a guest with errors", guest_form_with_errors, status=422),
+    Story("form that is not there", at("/forms/nowhere"), status=404),
     Story("sign-in", at("/account/sign-in")),
     Story("sign-in refused", refused_at("/account/sign-in", "wrong"), status=422),
     Story("sign-in with errors", refused_at("/staff/sign-in", ""), status=422),
@@ -256,6 +307,10 @@ STORIES = [
     Story("a file of members", a_file_of_members, IMOGEN),
     Story("why not, nothing asked", at(f"/staff{BATH}/why?q=ana"), IMOGEN),
     Story("why not", why_not, IMOGEN),
+    Story("types and their forms", at(f"/staff{BATH}/types"), IMOGEN),
+    Story("form editor", form_editor, IMOGEN),
+    Story("form editor with errors", form_editor_with_errors, IMOGEN, status=422),
+    Story("answers of a booking", answers_of_a_booking, MAREN),
 ]
 
 
