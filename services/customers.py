@@ -23,6 +23,7 @@ from models import (
     Site,
     db,
 )
+from services.checkout import SOLD
 from services.memberships import held_of, list_held
 from services.persons import rows_of_customer
 
@@ -197,7 +198,7 @@ def _matches(organisation_id: str, search: str) -> list[sa.ColumnElement[bool]]:
                 Customer.id.in_(
                     sa.select(Order.customer_id).where(
                         Order.organisation_id == organisation_id,
-                        Order.state == "confirmed",
+                        Order.state.in_(SOLD),
                         Order.order_ref.icontains(word, autoescape=True),
                     )
                 ),

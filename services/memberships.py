@@ -274,7 +274,7 @@ def lock_customers(organisation_id: str, customer_ids: list[str]) -> None:
         sa.select(Customer.id)
         .where(Customer.organisation_id == organisation_id, Customer.id.in_(customer_ids))
         .order_by(Customer.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
     if len(found) != len(set(customer_ids)):
         raise NotFound("We couldn't find that customer.")

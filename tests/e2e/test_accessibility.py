@@ -160,6 +160,41 @@ def roster_with_errors(page: Page, shop) -> None:
     expect(page.locator("#walk-in").get_by_role("alert")).to_be_visible()
 
 
+def a_customer(page: Page, shop) -> None:
+    """With both of the page's forms open."""
+    page.goto(f"/staff{BATH}/customers?q=ana.reyes")
+    page.locator("a.person").click()
+    page.locator(".holdings summary").first.click()
+    page.get_by_text("Give a membership").click()
+
+
+def a_customer_with_errors(page: Page, shop) -> None:
+    a_customer(page, shop)
+    page.locator("#last_day-give").fill("2020-01-01")
+    page.get_by_role("button", name="Give it").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def a_file_of_members(page: Page, shop) -> None:
+    lines = "email,name,membership type,first day\nnew@example.com,New,River membership,2026-06-01"
+    page.goto(f"/staff{BATH}/memberships/import")
+    page.get_by_label("CSV file").set_input_files(
+        {"name": "m.csv", "mimeType": "text/csv", "buffer": f"{lines}\nbroken,,,".encode()}
+    )
+    page.get_by_role("button", name="Show what it would do").click()
+    expect(page.get_by_role("button", name="Import 1 line")).to_be_visible()
+
+
+def why_not(page: Page, shop) -> None:
+    """A party that is too large, so that something fails and can be overridden or not."""
+    page.goto(shop.slot().roster)
+    page.get_by_role("link", name="Why can’t they book?").click()
+    page.get_by_role("link", name="A visitor who isn’t signed in").click()
+    page.get_by_label("Guests").fill("90")
+    page.get_by_role("button", name="Ask again").click()
+    expect(page.locator(".checks .is-failed").first).to_be_visible()
+
+
 def booked_forms(page: Page, shop) -> None:
     """The booker's page, a guest's part opened."""
     hold(page, shop, "evening-sound-bath", 2)
@@ -263,6 +298,15 @@ STORIES = [
     Story("roster", roster, MAREN),
     Story("roster, empty", empty_roster, MAREN),
     Story("roster with errors", roster_with_errors, MAREN, status=422),
+    Story("customers", at(f"/staff{BATH}/customers"), IMOGEN),
+    Story("customers, nobody matches", at(f"/staff{BATH}/customers?q=zzz"), IMOGEN),
+    Story("a customer", a_customer, IMOGEN),
+    Story("a customer with errors", a_customer_with_errors, IMOGEN, status=422),
+    Story("memberships", at(f"/staff{BATH}/memberships"), IMOGEN),
+    Story("import members", at(f"/staff{BATH}/memberships/import"), IMOGEN),
+    Story("a file of members", a_file_of_members, IMOGEN),
+    Story("why not, nothing asked", at(f"/staff{BATH}/why?q=ana"), IMOGEN),
+    Story("why not", why_not, IMOGEN),
     Story("types and their forms", at(f"/staff{BATH}/types"), IMOGEN),
     Story("form editor", form_editor, IMOGEN),
     Story("form editor with errors", form_editor_with_errors, IMOGEN, status=422),
