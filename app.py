@@ -5,7 +5,18 @@ from typing import Any
 from flask import Flask
 from whitenoise import WhiteNoise
 
-from blueprints import account, bookings, checkout, desk, guest_forms, health, intake, shop
+from blueprints import (
+    account,
+    bookings,
+    checkout,
+    desk,
+    guest_forms,
+    health,
+    intake,
+    mailbox,
+    people,
+    shop,
+)
 from blueprints.cli import register_commands
 from blueprints.clock import install_clock
 from blueprints.configuration import configure
@@ -31,7 +42,8 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     install_security(app)
     install_rendering(app)
     register_errors(app)
-    for area in (health, account, bookings, guest_forms, checkout, desk, intake, shop):
+    areas = (health, account, bookings, guest_forms, checkout, desk, intake, mailbox, people, shop)
+    for area in areas:
         app.register_blueprint(area.bp)
     register_commands(app)
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]

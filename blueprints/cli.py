@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -10,10 +11,12 @@ from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from blueprints.clock import read_clock
+from blueprints.working import drain
 from services.demo import is_empty, list_sign_ins, load_demo
-from services.doctor import find_sold_and_given_away, find_wrong_counters
+from services.doctor import examine
 from services.places import release_expired_holds
 from services.scheduling import roll_horizon_forward
+from services.sweeping import sweep
 
 DEMO_FOLDER = Path(__file__).resolve().parent.parent / "demo"
 ROUND = 3.0
@@ -54,7 +57,7 @@ def sign_ins() -> None:
 @click.command("worker")
 @click.option("--rounds", type=int, default=None, help="Stop after so many rounds.")
 def worker(rounds: int | None) -> None:
-    """Let go of expired holds within seconds, and keep open series scheduled."""
+    """Let go of expired holds, send mail, keep open series scheduled, sweep."""
     stop = threading.Event()
 
     def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
@@ -66,25 +69,36 @@ def worker(rounds: int | None) -> None:
     while not stop.is_set() and (rounds is None or number < rounds):
         _one_round(number)
         number += 1
-        stop.wait(ROUND)
+        if number != rounds:
+            stop.wait(ROUND)
 
 
 def _one_round(number: int) -> None:
+    _attempt(_release)
+    _attempt(drain)
+    if number % HORIZON_ROUNDS == 0:
+        _attempt(lambda: roll_horizon_forward(now=read_clock()))
+        _attempt(lambda: sweep(now=read_clock()))
+
+
+def _attempt(step: Callable[[], object]) -> None:
     try:
-        ended = release_expired_holds(read_clock())
-        if ended:
-            current_app.logger.info("let go of %s expired holds", ended)
-        if number % HORIZON_ROUNDS == 0:
-            roll_horizon_forward(now=read_clock())
+        step()
     except Exception:
         # The outermost door: a database that is away for a minute must not end the worker.
-        current_app.logger.exception("this round of the worker failed; the next one tries again")
+        current_app.logger.exception("a step of the worker failed; the next round tries again")
+
+
+def _release() -> None:
+    ended = release_expired_holds(read_clock())
+    if ended:
+        current_app.logger.info("let go of %s expired holds", ended)
 
 
 @click.command("doctor")
 def doctor() -> None:
-    """Recompute what is kept as a cache of facts."""
-    wrong = [*find_wrong_counters(), *find_sold_and_given_away()]
+    """Recompute every promise from the facts."""
+    wrong = examine()
     for sentence in wrong:
         click.echo(sentence)
     if wrong:

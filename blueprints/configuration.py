@@ -1,8 +1,11 @@
 """Every setting, its default, and what is refused in production."""
 
 import os
+import re
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 
@@ -14,6 +17,9 @@ DEFAULTS: dict[str, Any] = {
     "STARTED_AT": None,
     "SIGN_IN_LIMIT": "10 per minute",
     "POLL_SECONDS": 4,
+    "SMTP_URL": None,
+    "MAIL_FROM": "Sundial <no-reply@localhost>",
+    "SHOW_MAIL": False,
 }
 """Read from the environment with the prefix SUNDIAL_; README lists them."""
 
@@ -43,14 +49,38 @@ def configure(app: Flask, config: dict[str, Any] | None) -> None:
     app.config.update(config or {})
     for cookie in ("SESSION", "REMEMBER"):
         app.config[f"{cookie}_COOKIE_SECURE"] = bool(app.config["PRODUCTION"])
-    if app.config["PRODUCTION"] and app.config["NOW"]:
-        raise Misconfigured("SUNDIAL_NOW sets the shop's clock: not in production.")
+    _refuse_in_production(app)
+    _check_mail(app)
     if app.config["PUBLIC_ADDRESS"]:
         app.config["PUBLIC_ADDRESS"] = str(app.config["PUBLIC_ADDRESS"]).rstrip("/")
     if not app.config["SECRET_KEY"]:
         if app.config["PRODUCTION"] or not (app.debug or app.testing):
             raise Misconfigured("Set SUNDIAL_SECRET_KEY to a long random text.")
         app.config["SECRET_KEY"] = "for development only"  # noqa: S105 - refused above otherwise
+
+
+def _refuse_in_production(app: Flask) -> None:
+    if not app.config["PRODUCTION"]:
+        return
+    if app.config["NOW"]:
+        raise Misconfigured("SUNDIAL_NOW sets the shop's clock: not in production.")
+    if app.config["SHOW_MAIL"]:
+        raise Misconfigured("SUNDIAL_SHOW_MAIL shows everybody's mail: not in production.")
+
+
+def _check_mail(app: Flask) -> None:
+    url = urlsplit(str(app.config["SMTP_URL"] or ""))
+    try:
+        is_server = url.scheme in ("smtp", "smtps") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_server = False
+    if app.config["SMTP_URL"] and not is_server:
+        raise Misconfigured(
+            "SUNDIAL_SMTP_URL wants smtp://user:password@host:587?starttls=1 or smtps://…"
+        )
+    address = parseaddr(str(app.config["MAIL_FROM"]))[1]
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+        raise Misconfigured("SUNDIAL_MAIL_FROM wants an address like Sundial <book@example.com>.")
 
 
 def _database_url(app: Flask) -> str:

@@ -145,6 +145,7 @@ def install_rendering(app: Flask) -> None:
         signed_in_name=signed_in_name,
         now=utcnow,
         poll_seconds=app.config["POLL_SECONDS"],
+        show_mail=bool(app.config["SHOW_MAIL"]),
     )
 
 

@@ -1,5 +1,6 @@
 """Headers, forgery protection, rate limits, sign-in, and the right that each route declares."""
 
+import hmac
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import BadRequest, TooManyRequests
 
 from domain.errors import NotFound
+from domain.people import email_key
 from services.accounts import Desk, find_account, find_desk
 
 csrf = CSRFProtect()
@@ -122,6 +124,12 @@ def count_sign_in_try() -> None:
     who = request.remote_addr or "nobody"
     if not sign_in_tries.hit(limit, "sign-in", who):
         raise TooManyRequests(retry_after=limit.get_expiry())
+
+
+def hash_address(email: str) -> str:
+    """What stands for an address where tries are counted: nobody reads it back without our key."""
+    key = str(current_app.config["SECRET_KEY"]).encode()
+    return hmac.new(key, email_key(email).encode(), "sha256").hexdigest()
 
 
 def install_security(app: Flask) -> None:

@@ -82,6 +82,9 @@ class Demo:
         key = kind["key"]
         self.refers(key, "sites", kind["site"])
         self.refers(key, "categories", *kind["categories"])
+        suggested = [*kind.get("goes_with", []), *kind.get("followed_by", [])]
+        self.refers(key, "session_types", *suggested)
+        need(key not in suggested, f"{key}: goes with itself")
         members = list(kind.get("permitted_membership_types", []))
         members += [w["membership_type"] for w in kind.get("membership_booking_windows", [])]
         for rule in kind["price_rules"]:

@@ -20,32 +20,40 @@ from domain.eligibility import (
 )
 from domain.local_time import local_day, to_local
 from domain.pricing import Price
-from domain.words import count, say_day
+from domain.words import count, say_day, say_moment
 
 STATE_OF_REFUSAL = {
     "party_left": "full",
     "places_left": "full",
     "window_open": "opens_later",
     "member": "members_only",
-    "signed_in": "members_only",
+    "signed_in": "sign_in",
     "window_closed": "too_soon",
     "max_bookings_per_member": "booked",
 }
 """Which calendar state stands for a refusal; any other means "nothing to book here"."""
 
-NEARNESS = ("waiting_list", "opens_later", "members_only", "too_soon", "full", "booked")
+NEARNESS = ("waiting_list", "opens_later", "members_only", "sign_in", "too_soon", "full", "booked")
 """Of several unbookable sessions, the state nearest to bookable is told (DECISIONS, Price)."""
+
+
+_TELLING = frozenset(("available", "few", *NEARNESS))
+"""States of which the day panel has more to tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """One session as this viewer meets it: price, first refusal if any, places left."""
+    """One session as this viewer meets it: price, first refusal if any, places left.
+
+    `thanks_to`: "member" or "early" when only the viewer's membership lets them book it.
+    """
 
     slot: Slot
     price: Price
     refusal: Check | None
     changes_at: dt.datetime | None
     opens_at: dt.datetime | None = None
+    thanks_to: str = ""
 
     @property
     def is_bookable(self) -> bool:
@@ -90,14 +98,20 @@ class Day:
     places_left: int | None = None
     is_today: bool = False
     is_cheapest: bool = False
-    opens_on: dt.date | None = None
+    opens_at: dt.datetime | None = None
+    thanks_to: str = ""
     marks: tuple[tuple[float, str], ...] = ()
     refusal: str = ""
 
     @property
     def is_link(self) -> bool:
         """A day that does something is a link; any other is not."""
-        return self.state in ("available", "few", "waiting_list", "full", "members_only", "booked")
+        return self.state in _TELLING
+
+    @property
+    def opens_on(self) -> dt.date | None:
+        """The site's date of `opens_at`, which is in the site's zone."""
+        return self.opens_at.date() if self.opens_at else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +142,25 @@ def offering(offer: Offer, slot: Slot, party: Party, viewer: Viewer, now: dt.dat
     refusal = first_refusal(offer, slot, party, viewer, now)
     opens = None
     if refusal is not None and refusal.code == "window_open":
-        opens = window_for(offer, slot, viewer)[0]
+        opens = window_for(offer, slot, viewer, now)[0]
     return Offering(
         slot,
         price_for(offer, slot, viewer),
         refusal,
         next_change(offer, slot, viewer, now),
         opens,
+        _thanks_to(offer, slot, party, viewer, now) if refusal is None else "",
     )
+
+
+def _thanks_to(offer: Offer, slot: Slot, party: Party, viewer: Viewer, now: dt.datetime) -> str:
+    """What the membership gives: the session itself, or to book it before others."""
+    if not viewer.memberships or not (offer.members_only or offer.membership_windows):
+        return ""
+    others = first_refusal(offer, slot, party, replace(viewer, memberships=()), now)
+    if others is None:
+        return ""
+    return {"member": "member", "window_open": "early"}.get(others.code, "")
 
 
 def offerings(
@@ -193,9 +218,9 @@ def say_cell(day: Day, price: str) -> str:
     if day.is_today:
         parts.append("today")
     if day.sessions_available:
-        if day.state == "members_only":
-            parts.append("members only")
-        is_exact = day.state == "members_only" or day.from_price == 0 or not price
+        if day.thanks_to:
+            parts.append("for members" if day.thanks_to == "member" else "early for members")
+        is_exact = day.from_price == 0 or not price
         parts.append(price if is_exact else f"from {price}")
         parts.append(f"{count(day.sessions_available, 'session')} available")
         if day.state == "few" and day.places_left is not None:
@@ -203,7 +228,7 @@ def say_cell(day: Day, price: str) -> str:
         if day.is_cheapest:
             parts.append("lowest price this month")
     else:
-        parts.append(_SAID[day.state].format(when=say_day(day.opens_on) if day.opens_on else ""))
+        parts.append(_SAID[day.state].format(when=say_moment(day.opens_at) if day.opens_at else ""))
     return ", ".join(part for part in parts if part) + "."
 
 
@@ -212,6 +237,7 @@ _SAID = {
     "full": "fully booked",
     "opens_later": "opens for booking on {when}",
     "members_only": "members only",
+    "sign_in": "for customers with an account, sign in",
     "too_soon": "too late to book online, call us",
     "over": "no more sessions today",
     "booked": "you have already booked",
@@ -252,6 +278,7 @@ def _day(
         sessions_available=len(bookable),
         places_left=None if whole_rooms else left,
         is_today=is_today,
+        thanks_to=bookable[0].thanks_to if all(o.thanks_to for o in bookable) else "",
         marks=marks,
     )
 
@@ -272,12 +299,12 @@ def _unbookable_day(
     state = next((near for near in NEARNESS if near in states), "nothing")
     told = next((o for o in coming if o.state == state), None)
     opens = [o.opens_at for o in group if o.opens_at is not None]
-    opens_on = to_local(min(opens), offer.zone).date() if state == "opens_later" and opens else None
+    opens_at = to_local(min(opens), offer.zone) if state == "opens_later" and opens else None
     return Day(
         date,
         state,
         is_today=is_today,
-        opens_on=opens_on,
+        opens_at=opens_at,
         marks=marks,
         refusal=told.refusal.sentence if told and told.refusal else "",
     )

@@ -15,6 +15,31 @@ from domain.words import count, say_day, say_moment, say_time
 MAX_PARTY = 100
 """The most guests one booking may have where a type sets no limit (DECISIONS, Numbers)."""
 
+MAX_LINES = 50
+"""The most sessions one basket holds (DECISIONS, Numbers)."""
+
+CHECKS = (
+    "type_live",
+    "session_live",
+    "offered_online",
+    "visible",
+    "priced",
+    "signed_in",
+    "member",
+    "window_open",
+    "window_closed",
+    "min_guests",
+    "max_guests",
+    "basket_full",
+    "same_currency",
+    "max_per_basket",
+    "max_per_guest",
+    "max_bookings_per_member",
+    "party_left",
+    "places_left",
+)
+"""Every code a booking can be refused with, in the order in which reasons are told (R20)."""
+
 
 @dataclass(frozen=True, slots=True)
 class BookingWindow:
@@ -31,6 +56,7 @@ class Offer:
     id: str
     name: str
     zone: ZoneInfo
+    currency: str = ""
     is_live: bool = True
     offered_online: bool = True
     visibility: str = "public"
@@ -97,12 +123,19 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Who would come, and what their basket already holds (H2, H8)."""
+    """Who would come, and what else their basket holds (H2, H8).
+
+    `is_held`: the places are held already, so the way to the offer, its window and its room are
+    not asked again; only the start of the session ends that (DECISIONS, Time windows).
+    """
 
     guests: int = 1
+    lines_in_basket: int = 0
+    currency_of_basket: str = ""
     of_type_in_basket: int = 0
     most_of_type_per_guest: int = 0
     is_on_session: bool = False
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,37 +184,77 @@ def price_for(offer: Offer, slot: Slot, viewer: Viewer) -> Price:
     )
 
 
-def window_for(
-    offer: Offer, slot: Slot, viewer: Viewer
-) -> tuple[dt.datetime | None, dt.datetime | None]:
-    """First and last bookable instant; None = no bound but the start itself (T3, T4).
+def members_pay_less(offer: Offer, slot: Slot, viewer: Viewer) -> int | None:
+    """What members pay, where that is less than this viewer pays; None otherwise (P10)."""
+    least, own = member_price(offer, slot), price_for(offer, slot, viewer).amount
+    return least if least is not None and own is not None and least < own else None
 
-    A membership's own window stands instead of the type's; of several the widest wins.
+
+Span = tuple[dt.datetime | None, dt.datetime | None]
+"""First and last bookable instant, both inside; None = no bound but the start itself (T4)."""
+
+
+def member_price(offer: Offer, slot: Slot) -> int | None:
+    """The least that any membership would make of this session's price, None without a price."""
+    kinds = {kind for rule in offer.rules for kind in rule.membership_type_ids}
+    prices = [
+        price_of(
+            slot.local_start, offer.rules, override=slot.price, membership_type_ids=[kind]
+        ).amount
+        for kind in kinds
+    ]
+    return min((amount for amount in prices if amount is not None), default=None)
+
+
+def window_for(offer: Offer, slot: Slot, viewer: Viewer, now: dt.datetime) -> Span:
+    """The window that answers at `now` (T3, T4).
+
+    A membership's own window stands instead of the type's. With several memberships whatever
+    any of them allows is allowed: windows that overlap are one wide window; of windows apart it
+    is the one that is open, else the next to open, else the last that closed.
     """
+    spans = _spans(offer, slot, viewer)
+    ended = [span for span in spans if span[1] is not None and span[1] < now]
+    return next((span for span in spans if span not in ended), spans[-1])
+
+
+def next_change(offer: Offer, slot: Slot, viewer: Viewer, now: dt.datetime) -> dt.datetime | None:
+    """The next moment at which time alone changes an answer about this session."""
+    moments = [slot.start_time]
+    for opens, closes in _spans(offer, slot, viewer):
+        if opens is not None:
+            moments.append(opens)
+        if closes is not None:
+            # Bookable up to and including `closes`, so the answer flips just after it.
+            moments.append(closes + dt.timedelta(microseconds=1))
+    return min((moment for moment in moments if now < moment <= slot.start_time), default=None)
+
+
+def _spans(offer: Offer, slot: Slot, viewer: Viewer) -> list[Span]:
+    """When this viewer may book: spans apart from each other, in order of time."""
     windows = [offer.window]
     if offer.membership_windows and viewer.memberships:
         held = viewer.types_valid_on(slot.local_start.date())
         windows = [
             window for type_id, window in offer.membership_windows.items() if type_id in held
         ] or windows
-    opens = [_bound(window.opens_before, offer, slot) for window in windows]
-    closes = [_bound(window.closes_before, offer, slot) for window in windows]
-    return (
-        None if None in opens else min(moment for moment in opens if moment is not None),
-        None if None in closes else max(moment for moment in closes if moment is not None),
-    )
+    spans = [
+        (_bound(window.opens_before, offer, slot), _bound(window.closes_before, offer, slot))
+        for window in windows
+    ]
+    return spans if len(spans) == 1 else _merged(spans, slot)
 
 
-def next_change(offer: Offer, slot: Slot, viewer: Viewer, now: dt.datetime) -> dt.datetime | None:
-    """The next moment at which time alone changes an answer about this session."""
-    opens, closes = window_for(offer, slot, viewer)
-    moments = [slot.start_time]
-    if opens is not None:
-        moments.append(opens)
-    if closes is not None:
-        # Bookable up to and including `closes`, so the answer flips just after it.
-        moments.append(closes + dt.timedelta(microseconds=1))
-    return min((moment for moment in moments if now < moment <= slot.start_time), default=None)
+def _merged(spans: list[Span], slot: Slot) -> list[Span]:
+    always = dt.datetime.min.replace(tzinfo=dt.UTC)
+    apart: list[Span] = []
+    for opens, closes in sorted(spans, key=lambda span: span[0] or always):
+        if apart and (opens is None or opens <= (apart[-1][1] or slot.start_time)):
+            first, last = apart[-1]
+            apart[-1] = (first, None if closes is None or last is None else max(closes, last))
+        else:
+            apart.append((opens, closes))
+    return apart
 
 
 def nearest_party(offer: Offer, wanted: int) -> int:
@@ -208,36 +281,47 @@ def _checks(
     if viewer.is_staff:
         yield from _room_checks(slot, party)
         return
-    yield Check("offered_online", offer.offered_online, "This is booked at the venue, not online.")
-    shown = offer.visibility == "public" or (
-        offer.visibility == "link_only" and viewer.came_by_link
+    yield from _door_checks(offer, party, viewer)
+    is_priced = slot.price is not None or price_for(offer, slot, viewer).amount is not None
+    for_members = not is_priced and member_price(offer, slot) is not None
+    yield Check("priced", is_priced or for_members, "This time isn't on sale online.")
+    yield from _person_checks(offer, slot, viewer, for_members=for_members)
+    yield from _window_checks(offer, slot, party, viewer, now)
+    yield from _party_checks(offer, party)
+    yield from _basket_checks(offer, slot, party, viewer)
+    if party.is_held:
+        yield Check("party_left", True)
+        yield Check("places_left", True)
+    else:
+        yield from _room_checks(slot, party)
+
+
+def _door_checks(offer: Offer, party: Party, viewer: Viewer) -> Iterator[Check]:
+    is_online = offer.offered_online or party.is_held
+    yield Check("offered_online", is_online, "This is booked at the venue, not online.")
+    shown = (
+        party.is_held
+        or offer.visibility == "public"
+        or (offer.visibility == "link_only" and viewer.came_by_link)
     )
     yield Check("visible", shown, "This isn't sold in the shop.")
-    yield Check(
-        "priced",
-        slot.price is not None or price_for(offer, slot, viewer).amount is not None,
-        "This time isn't on sale online.",
-    )
-    yield from _person_checks(offer, slot, viewer)
-    yield from _window_checks(offer, slot, viewer, now)
-    yield from _party_checks(offer, slot, party, viewer)
-    yield from _room_checks(slot, party)
 
 
-def _person_checks(offer: Offer, slot: Slot, viewer: Viewer) -> Iterator[Check]:
+def _person_checks(
+    offer: Offer, slot: Slot, viewer: Viewer, *, for_members: bool
+) -> Iterator[Check]:
+    """`for_members`: only rules limited to members set a price for this time."""
     yield Check(
         "signed_in",
         viewer.is_signed_in or not offer.customers_only,
         "Sign in to book this: it is for customers with an account.",
     )
-    if not offer.members_only:
-        yield Check("member", True)
-        return
     held = viewer.types_valid_on(slot.local_start.date())
     permitted = offer.permitted_membership_type_ids
+    is_let_in = not offer.members_only or bool(held & permitted if permitted else held)
     yield Check(
         "member",
-        bool(held & permitted if permitted else held),
+        is_let_in and not for_members,
         "This session is for members. "
         + (
             "Your membership doesn't cover it."
@@ -247,8 +331,10 @@ def _person_checks(offer: Offer, slot: Slot, viewer: Viewer) -> Iterator[Check]:
     )
 
 
-def _window_checks(offer: Offer, slot: Slot, viewer: Viewer, now: dt.datetime) -> Iterator[Check]:
-    opens, closes = window_for(offer, slot, viewer)
+def _window_checks(
+    offer: Offer, slot: Slot, party: Party, viewer: Viewer, now: dt.datetime
+) -> Iterator[Check]:
+    opens, closes = (None, None) if party.is_held else window_for(offer, slot, viewer, now)
     is_open = opens is None or now >= opens
     yield Check(
         "window_open",
@@ -275,7 +361,7 @@ def _closed_sentence(offer: Offer, slot: Slot, closes: dt.datetime) -> str:
     return f"Online booking closed {when}.{call}"
 
 
-def _party_checks(offer: Offer, slot: Slot, party: Party, viewer: Viewer) -> Iterator[Check]:
+def _party_checks(offer: Offer, party: Party) -> Iterator[Check]:
     least = max(1, offer.min_guests)
     most = largest_party(offer)
     yield Check(
@@ -283,6 +369,20 @@ def _party_checks(offer: Offer, slot: Slot, party: Party, viewer: Viewer) -> Ite
     )
     yield Check(
         "max_guests", party.guests <= most, f"One booking takes at most {count(most, 'guest')}."
+    )
+
+
+def _basket_checks(offer: Offer, slot: Slot, party: Party, viewer: Viewer) -> Iterator[Check]:
+    yield Check(
+        "basket_full",
+        party.lines_in_basket < MAX_LINES,
+        f"A basket holds at most {count(MAX_LINES, 'session')}.",
+    )
+    yield Check(
+        "same_currency",
+        party.currency_of_basket in ("", offer.currency),
+        f"Your basket is in {party.currency_of_basket} and this is sold in {offer.currency}. "
+        "Book it on its own.",
     )
     limit = offer.max_per_basket
     yield Check(
@@ -299,8 +399,12 @@ def _party_checks(offer: Offer, slot: Slot, party: Party, viewer: Viewer) -> Ite
     limit = offer.max_bookings_per_member
     yield Check(
         "max_bookings_per_member",
-        limit is None or not viewer.memberships or viewer.booked_on.get(slot.id, 0) < limit,
-        "You have already booked this session.",
+        limit is None
+        or not viewer.types_valid_on(slot.local_start.date())
+        or viewer.booked_on.get(slot.id, 0) < limit,
+        "You have already booked this session."
+        if limit == 1
+        else f"You have booked this session {count(limit or 0, 'time')}, the most for one member.",
     )
 
 

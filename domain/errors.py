@@ -24,7 +24,10 @@ class NotFound(RuleBroken):
 
 
 class NotBookable(RuleBroken):
-    """The first failed check of `can_book`, with its code (R20)."""
+    """The first failed check of `can_book`, with its code: one of `eligibility.CHECKS` (R20)."""
+
+    def __init__(self, sentence: str, *, code: str, field: str | None = None) -> None:
+        super().__init__(sentence, code=code, field=field)
 
 
 class HoldExpired(RuleBroken):
@@ -45,15 +48,6 @@ class HoldCeilingReached(RuleBroken):
         super().__init__(
             "These places have been held as long as we can. Please finish booking now."
         )
-
-
-class AlreadyStarted(RuleBroken):
-    """A hold may be confirmed after its window closed, never after the start."""
-
-    code = "already_started"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} has already started, so it can no longer be booked online.")
 
 
 class WrongState(RuleBroken):

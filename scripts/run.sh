@@ -6,6 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export SUNDIAL_STARTED_AT="${SUNDIAL_STARTED_AT:-$(date +%s)}"
 PORT="${PORT:-8000}"
+# A demo has no mail server: its mails are read at /mail.
+if [[ -z "${SUNDIAL_PRODUCTION:-}${SUNDIAL_SMTP_URL:-}" ]]; then export SUNDIAL_SHOW_MAIL="${SUNDIAL_SHOW_MAIL:-true}"; fi
 PATH="$PWD/.venv/bin:$PATH"
 export PORT PATH
 
@@ -61,7 +63,7 @@ flask --app app demo sign-ins
 
 trap stop EXIT
 trap 'stop; say "stopped"; exit 0' INT TERM
-say "starting the worker (expired holds, open series)"
+say "starting the worker (expired holds, mail, open series)"
 flask --app app worker &
 worker=$!
 started+=("$worker")

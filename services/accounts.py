@@ -1,22 +1,20 @@
-"""Signing in, and what an account may see and do in an organisation."""
+"""Accounts, their passwords, and what they may see and do in an organisation."""
 
 import datetime as dt
 import secrets
+import unicodedata
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy.orm import contains_eager, joinedload
 
 from domain.eligibility import Viewer
-from domain.errors import NotAllowed, NotFound, SignInFailed
-from domain.people import email_key
+from domain.errors import NotAllowed, NotFound
 from models import (
     Account,
     Customer,
     Membership,
-    Order,
     Session,
     SessionBooking,
     Site,
@@ -25,6 +23,7 @@ from models import (
     unbound,
 )
 from services.facts import Venue, membership_of, venue_of
+from services.persons import rows_of_account
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # Checked when the address is unknown, so that both refusals take the same time.
@@ -43,9 +42,42 @@ class Desk:
     is_only_one: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a browser must know to be signed in; `session_token` changes to sign out everywhere."""
+
+    id: str
+    session_token: str
+    name: str
+    email: str
+
+
+def identity_of(account: Account) -> Identity:
+    """The values of an account row."""
+    return Identity(account.id, account.session_token, account.name, account.email)
+
+
+def fresh_token() -> str:
+    """A new session token: giving it to an account signs out all its browsers."""
+    return secrets.token_urlsafe(16)
+
+
+def lock_account(account_id: str) -> Account:
+    """The account for a change; raises NotFound when it is gone."""
+    account = db.session.scalar(
+        sa.select(Account)
+        .where(Account.id == account_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if account is None:
+        raise NotFound("That account is closed.")
+    return account
+
+
 def hash_password(password: str) -> str:
-    """An argon2id hash."""
-    return _HASHER.hash(password)
+    """An argon2id hash; two ways to write one letter are one password."""
+    return _HASHER.hash(unicodedata.normalize("NFC", password))
 
 
 def find_account(account_id: str) -> Account | None:
@@ -53,18 +85,14 @@ def find_account(account_id: str) -> Account | None:
     return db.session.get(Account, account_id)
 
 
-def check_sign_in(email: str, password: str) -> Account:
-    """The account that these belong to; raises SignInFailed without saying which was wrong."""
-    account = db.session.scalar(sa.select(Account).where(Account.email_key == email_key(email)))
+def is_password(account: Account | None, password: str) -> bool:
+    """Whether it opens the account; takes as long when there is no account or no password."""
+    known = account.password_hash if account else None
     try:
-        _HASHER.verify(
-            account.password_hash if account and account.password_hash else _NOBODY, password
-        )
-    except (VerifyMismatchError, InvalidHashError) as error:
-        raise SignInFailed from error
-    if account is None:
-        raise SignInFailed
-    return account
+        _HASHER.verify(known or _NOBODY, unicodedata.normalize("NFC", password))
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+    return known is not None
 
 
 def viewer_of(organisation_id: str, account_id: str | None, *, now: dt.datetime) -> Viewer:
@@ -74,7 +102,11 @@ def viewer_of(organisation_id: str, account_id: str | None, *, now: dt.datetime)
     rows = db.session.scalars(
         sa.select(Membership)
         .join(Customer, Membership.customer_id == Customer.id)
-        .where(Membership.organisation_id == organisation_id, Customer.account_id == account_id)
+        .where(
+            Membership.organisation_id == organisation_id,
+            Membership.state == "active",
+            Customer.account_id == account_id,
+        )
         .order_by(Membership.id)
     )
     booked = db.session.execute(
@@ -83,7 +115,8 @@ def viewer_of(organisation_id: str, account_id: str | None, *, now: dt.datetime)
         .join(SessionBooking.session)
         .where(
             SessionBooking.organisation_id == organisation_id,
-            Customer.account_id == account_id,
+            rows_of_account(organisation_id, account_id),
+            SessionBooking.status == "confirmed",
             SessionBooking.cancelled_at.is_(None),
             Session.start_time > now,
         )
@@ -139,25 +172,3 @@ def find_desk(account_id: str, site_slug: str, right: str) -> Desk:
     if right not in desk.rights:
         raise NotAllowed
     return replace(desk, is_only_one=len(desks) == 1)
-
-
-def list_own_bookings(account_id: str, *, now: dt.datetime) -> list[SessionBooking]:
-    """A signed-in person's confirmed bookings in every organisation, soonest first."""
-    return list(
-        db.session.scalars(
-            sa.select(SessionBooking)
-            .join(Customer, SessionBooking.customer_id == Customer.id)
-            .join(SessionBooking.session)
-            .where(
-                Customer.account_id == account_id,
-                SessionBooking.status == "confirmed",
-                SessionBooking.cancelled_at.is_(None),
-            )
-            .options(
-                contains_eager(SessionBooking.session),
-                joinedload(SessionBooking.order).joinedload(Order.site),
-            )
-            .order_by(SessionBooking.id),
-            execution_options=ANYWHERE,
-        )
-    )

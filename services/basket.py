@@ -1,17 +1,20 @@
 """Holding places: a basket, its clock and its way back (H1-H4, H8)."""
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from domain.eligibility import Viewer
+from domain.capacity import places_left
+from domain.eligibility import Viewer, can_book, require_bookable
 from domain.errors import (
     HoldCeilingReached,
     HoldExpired,
     NotBookable,
     NotFound,
 )
+from domain.guests import Stay, find_overlaps
 from domain.holds import can_renew, renewed_deadline
 from domain.people import MAX_NAME
 from models import (
@@ -22,15 +25,16 @@ from models import (
     db,
     transaction,
 )
-from models.base import UTCDateTime
-from services.facts import venue_of
+from services.facts import offer_of, slot_of, venue_of
 from services.idempotency import once
 from services.lines import (
     BY_SECRET,
     WHOLE,
     end_expired,
     expired_lines,
+    held_refusal,
     hold_line,
+    just_went,
     lines_of,
     live_lines,
     load_session,
@@ -38,8 +42,19 @@ from services.lines import (
     lock_order,
     new_order,
     order_query,
+    party_of,
 )
-from services.places import extend, let_go, lock_sessions, raise_revision
+from services.places import (
+    extend,
+    let_go,
+    let_go_of_expired_on,
+    lock_sessions,
+    raise_revision,
+    resize,
+)
+
+MAX_TYPED = 1000
+"""Characters kept of one field of a checkout form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +64,7 @@ class Badge:
     lines: int
     expires_at: dt.datetime
     whole: int
+    type_ids: tuple[str, ...] = ()
 
     def seconds_left(self, now: dt.datetime) -> int:
         """Whole seconds until the first line runs out."""
@@ -126,6 +142,64 @@ def drop_line(organisation_id: str, secret: str, booking_id: str, *, now: dt.dat
             raise_revision(organisation_id, [session_type_id])
 
 
+def change_guests(
+    organisation_id: str,
+    secret: str,
+    booking_id: str,
+    *,
+    guests: int,
+    viewer: Viewer,
+    now: dt.datetime,
+) -> None:
+    """Another number of guests on a held line, at the price quoted for it (P6).
+
+    More are claimed all or none (H2); fewer are free for others at once. Raises NotBookable,
+    HoldExpired, NotFound.
+    """
+    with transaction():
+        order = lock_basket(organisation_id, secret)
+        lines = live_lines(order, now=now)
+        line = next((line for line in lines if line.id == booking_id), None)
+        if line is None:
+            raise (
+                NotFound if all(line.id != booking_id for line in lines_of(order)) else HoldExpired
+            )
+        session_id, type_id, more = line.session_id, line.session_type_id, guests - line.places
+        lock_sessions(organisation_id, [session_id])
+        let_go_of_expired_on(organisation_id, session_id, now)
+        found = load_session(organisation_id, session_id)
+        others = [other for other in lines if other is not line]
+        _require_party(order, found, guests, more, others, viewer, now)
+        if more and not resize(line, guests, now):
+            raise just_went(more)
+        line.order_item.places = guests
+        raise_revision(organisation_id, [type_id])
+
+
+def _require_party(
+    order: Order,
+    found: Session,
+    guests: int,
+    more: int,
+    others: Sequence[SessionBooking],
+    viewer: Viewer,
+    now: dt.datetime,
+) -> None:
+    """Ask for the whole party, and then for room for those who are new (R20, H2)."""
+    offer, slot = offer_of(found.session_type, venue_of(order.site)), slot_of(found)
+    party = replace(party_of(guests, found.session_type_id, others, order), is_held=True)
+    require_bookable(offer, slot, party, viewer, now)
+    if more > 0 and places_left(slot.capacity, slot.places_taken) < more:
+        refusal = next(
+            check
+            for check in can_book(
+                offer, slot, replace(party, guests=more, is_held=False), viewer, now
+            )
+            if check.code == "places_left"
+        )
+        raise NotBookable(refusal.sentence, code=refusal.code)
+
+
 def rebuild_basket(
     organisation_id: str, secret: str, *, viewer: Viewer, now: dt.datetime
 ) -> list[RebuiltLine]:
@@ -164,7 +238,55 @@ def keep_details(
         order = lock_order(organisation_id, secret)
         if order.state == "basket":
             order.name, order.email = name[:MAX_NAME], email[:254]
-            order.typed = {field: text[:MAX_NAME] for field, text in typed.items()}
+            order.typed = {field: text[:MAX_TYPED] for field, text in typed.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """An open basket as it stands at a moment: what a page about it needs to know."""
+
+    lines: tuple[SessionBooking, ...]
+    gone: tuple[SessionBooking, ...]
+    # Line id to the sentence why it can no longer be confirmed by this person.
+    refusals: dict[str, str]
+    overlaps: tuple[tuple[Stay, Stay], ...]
+    expires_at: dt.datetime | None
+    can_keep: bool
+    total: int
+
+    def seconds_left(self, now: dt.datetime) -> int:
+        """Whole seconds until the first line runs out."""
+        return max(0, int((self.expires_at - now).total_seconds())) if self.expires_at else 0
+
+
+def review_basket(order: Order, viewer: Viewer, *, now: dt.datetime) -> Review:
+    """Each line asked again, the clock, the sum; changes nothing (R20, H3, H9)."""
+    lines, hold = live_lines(order, now=now), venue_of(order.site).hold
+    refusals = {}
+    for line in lines:
+        others = [other for other in lines if other is not line]
+        refusal = held_refusal(order, line, others, viewer, now)
+        if refusal is not None:
+            refusals[line.id] = refusal.sentence
+    stays = [
+        Stay(line.session_type_name, line.session.start_time, line.session.end_time)
+        for line in lines
+    ]
+    expires_at = min((line.expires_at for line in lines if line.expires_at), default=None)
+    can_keep = (
+        expires_at is not None
+        and order.held_since is not None
+        and can_renew(now, order.held_since, expires_at, hold)
+    )
+    return Review(
+        lines=tuple(lines),
+        gone=tuple(expired_lines(order, now=now)),
+        refusals=refusals,
+        overlaps=tuple(find_overlaps(stays)),
+        expires_at=expires_at,
+        can_keep=can_keep,
+        total=sum(line.order_item.unit_price * line.places for line in lines),
+    )
 
 
 def find_basket(secret: str | None, *, now: dt.datetime) -> Order | None:
@@ -184,12 +306,8 @@ def find_basket_badge(secret: str | None, *, now: dt.datetime) -> Badge | None:
     """The number of held lines and the first deadline, None when nothing is held."""
     if not secret:
         return None
-    row = db.session.execute(
-        sa.select(
-            sa.func.count(),
-            sa.func.min(SessionBooking.expires_at, type_=UTCDateTime),
-            Site.hold_minutes,
-        )
+    rows = db.session.execute(
+        sa.select(SessionBooking.session_type_id, SessionBooking.expires_at, Site.hold_minutes)
         .select_from(SessionBooking)
         .join(Order, SessionBooking.order_id == Order.id)
         .join(Site, Order.site_id == Site.id)
@@ -198,11 +316,15 @@ def find_basket_badge(secret: str | None, *, now: dt.datetime) -> Badge | None:
             Order.state == "basket",
             SessionBooking.cancelled_at.is_(None),
             SessionBooking.expires_at > now,
-        )
-        .group_by(Site.hold_minutes),
+        ),
         execution_options=BY_SECRET,
-    ).first()
-    return Badge(row[0], row[1], row[2] * 60) if row and row[1] else None
+    ).all()
+    if not rows:
+        return None
+    first = min(row.expires_at for row in rows)
+    return Badge(
+        len(rows), first, rows[0].hold_minutes * 60, tuple(row.session_type_id for row in rows)
+    )
 
 
 def _open_basket(

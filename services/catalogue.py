@@ -34,6 +34,7 @@ class Card:
     art: str
     duration: int
     from_price: int | None
+    currency: str
     shows_price: bool
     next_start: dt.datetime | None
     next_places: int | None
@@ -205,6 +206,7 @@ def _card(
         art=row.image.original_url if row.image else "",
         duration=row.duration,
         from_price=min(prices) if prices else None,
+        currency=row.currency,
         shows_price=row.include_pricing_on_calendar,
         next_start=bookable[0].slot.local_start if bookable else None,
         next_places=bookable[0].left if bookable and bookable[0].is_few else None,

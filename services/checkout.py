@@ -8,35 +8,31 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
-from domain.eligibility import Viewer
-from domain.errors import (
-    AlreadyStarted,
-    HoldExpired,
-    NotBookable,
-    NotFound,
-    RuleBroken,
-)
+from domain.eligibility import Party, Viewer, can_book
+from domain.errors import HoldExpired, NotBookable, NotFound
+from domain.guests import BOOKER, check_assignment, people_needed, usual_assignment
 from domain.people import check_email, check_name, email_key, guest_key
-from domain.words import count
 from models import (
     Account,
     Customer,
     Guest,
     LedgerEntry,
-    Membership,
     Order,
     SessionBooking,
     db,
     new_object_id,
 )
+from services.accounts import viewer_of
+from services.facts import membership_of, offer_of, slot_of, venue_of
 from services.idempotency import once
 from services.intake import attach_forms
 from services.lines import (
     BY_SECRET,
     WHOLE,
     asks_for_names,
-    booked_on,
+    attending,
     expired_lines,
+    held_refusal,
     hold_line,
     known_customer,
     live_lines,
@@ -44,7 +40,11 @@ from services.lines import (
     lock_order,
     new_order,
 )
+from services.persons import count_booked, list_memberships, lock_person
 from services.places import raise_revision, sell
+
+SOLD = ("confirmed", "cancelled")
+"""States of an order that has once been confirmed."""
 
 
 def confirm_order(
@@ -53,32 +53,36 @@ def confirm_order(
     *,
     name: str,
     email: str,
-    guest_names: Sequence[Sequence[str]] = (),
+    people: Sequence[str] = (),
+    who: Sequence[Sequence[int]] | None = None,
     account_id: str | None = None,
     key: str = "",
     now: dt.datetime,
 ) -> str:
     """Turn a basket's holds into bookings, all of them or none; the order's secret (H2, H6).
 
-    `guest_names` has, for each line that asks for names, those of the guests after the booker.
-    Raises RuleBroken for the fields, HoldExpired, AlreadyStarted, KeyReused.
+    `people` are the names after the booker's, who is number 0; `who` has, for each line that
+    asks for names, the numbers of the people who come, None for the usual assignment.
+    Raises RuleBroken for the fields, HoldExpired, NotBookable, KeyReused.
     """
     body: dict[str, Any] = {
         "basket": secret,
         "name": name,
         "email": email,
-        "guests": [list(g) for g in guest_names],
+        "people": list(people),
+        "who": [list(numbers) for numbers in who] if who is not None else None,
     }
 
     def deed() -> str:
         order = lock_order(organisation_id, secret)
-        if order.state == "confirmed":
+        if order.state in SOLD:
             return order.secret
         booker, address = check_name(name), check_email(email)
-        lines = _confirmable_lines(order, now)
-        _name_guests(lines, booker, address, guest_names)
+        viewer = viewer_of(organisation_id, account_id, now=now)
+        lines = _confirmable_lines(order, viewer, now)
+        _name_guests(lines, [booker, *people], address, who)
         customer = _find_or_add_customer(organisation_id, booker, address, account_id, now)
-        _check_member_limit(lines, customer)
+        _check_member_limit(lines, customer, now)
         _settle(order, lines, customer, booker, address, now)
         raise_revision(organisation_id, [line.session_type_id for line in lines])
         return order.secret
@@ -120,15 +124,15 @@ def book_for_staff(
 
 def is_confirmed(secret: str) -> bool:
     """Whether this basket has become an order."""
-    query = sa.select(Order.id).where(Order.secret == secret, Order.state == "confirmed")
+    query = sa.select(Order.id).where(Order.secret == secret, Order.state.in_(SOLD))
     return db.session.scalar(query, execution_options=BY_SECRET) is not None
 
 
 def find_order(secret: str) -> Order:
-    """The confirmed order at an unguessable link; raises NotFound."""
+    """The order at an unguessable link, cancelled or not; raises NotFound."""
     order = db.session.scalar(
         sa.select(Order)
-        .where(Order.secret == secret, Order.state == "confirmed")
+        .where(Order.secret == secret, Order.state.in_(SOLD))
         .options(*WHOLE, selectinload(Order.ledger)),
         execution_options=BY_SECRET,
     )
@@ -137,82 +141,94 @@ def find_order(secret: str) -> Order:
     return order
 
 
-def _confirmable_lines(order: Order, now: dt.datetime) -> list[SessionBooking]:
+def _confirmable_lines(order: Order, viewer: Viewer, now: dt.datetime) -> list[SessionBooking]:
+    """The held lines, each asked once more whether this person may have it (R20)."""
     lines = live_lines(order, now=now)
     if not lines or expired_lines(order, now=now):
         raise HoldExpired
     for line in lines:
-        if line.session.deleted_at is not None:
-            raise NotBookable(
-                f"The venue has cancelled {line.session_type_name}.", code="session_live"
-            )
-        if line.session.start_time <= now:
-            raise AlreadyStarted(line.session_type_name)
+        others = [other for other in lines if other is not line]
+        refusal = held_refusal(order, line, others, viewer, now)
+        if refusal is not None:
+            named = f"{line.session_type_name}: " if others else ""
+            raise NotBookable(named + refusal.sentence, code=refusal.code)
     return lines
 
 
 def _name_guests(
-    lines: Sequence[SessionBooking], booker: str, email: str, guest_names: Sequence[Sequence[str]]
+    lines: Sequence[SessionBooking],
+    people: Sequence[str],
+    email: str,
+    who: Sequence[Sequence[int]] | None,
 ) -> None:
+    """Write who comes to the lines that ask for names; the first of `people` is the booker."""
     asked = [line for line in lines if asks_for_names(line)]
-    times: dict[tuple[str, str], int] = {}
-    for number, line in enumerate(asked):
-        names = list(guest_names[number]) if number < len(guest_names) else []
+    if not asked:
+        return
+    plan = [attending(line) for line in asked]
+    number = max(len(people), people_needed(plan))
+    chosen = (
+        usual_assignment(plan, number)
+        if who is None
+        else tuple(tuple(numbers) for numbers in [*who, *[()] * len(plan)][: len(plan)])
+    )
+    coming = {person for numbers in chosen for person in numbers}
+    names = [_person_name(people, person) if person in coming else "" for person in range(number)]
+    keys = [
+        guest_key(email=email if person == BOOKER else "", name=name)
+        for person, name in enumerate(names)
+    ]
+    check_assignment(plan, chosen, keys)
+    for line, numbers in zip(asked, chosen, strict=True):
         line.guests.clear()
         db.session.flush()
-        for position in range(line.places):
-            field = f"guest-{number}-{position}"
-            name = booker
-            if position:
-                typed = names[position - 1] if position <= len(names) else ""
-                name = check_name(typed, field=field, who=f"a name for guest {position + 1}")
-            who = guest_key(email=email if position == 0 else "", name=name)
-            limit = line.session.session_type.max_per_guest
-            seen = (line.session_type_id, who)
-            times[seen] = times.get(seen, 0) + 1
-            if limit is not None and times[seen] > limit:
-                raise RuleBroken(
-                    f"{name} is already on this booking. One guest can have it "
-                    f"{count(limit, 'time')}.",
-                    code="max_per_guest",
-                    field=field,
-                )
+        for position, person in enumerate(numbers):
             line.guests.append(
                 Guest(
                     id=new_object_id(),
                     organisation_id=line.organisation_id,
                     position=position,
-                    name=name,
-                    email=email if position == 0 else "",
+                    name=names[person],
+                    email=email if person == BOOKER else "",
                 )
             )
 
 
-def _check_member_limit(lines: Sequence[SessionBooking], customer: Customer) -> None:
-    """Two baskets of one member must not pass the limit together (C8)."""
+def _person_name(people: Sequence[str], person: int) -> str:
+    if person == BOOKER:
+        return people[BOOKER]
+    typed = people[person] if person < len(people) else ""
+    return check_name(typed, field=f"person-{person}", who=f"a name for guest {person + 1}")
+
+
+def _check_member_limit(
+    lines: Sequence[SessionBooking], customer: Customer, now: dt.datetime
+) -> None:
+    """Baskets of one person, signed in or not, must not pass the limit together (C8)."""
     limited = [line for line in lines if line.session.session_type.max_bookings_per_member]
     if not limited:
         return
-    db.session.execute(
-        sa.select(Customer.id)
-        .where(Customer.organisation_id == customer.organisation_id, Customer.id == customer.id)
-        .with_for_update()
-    )
-    held = db.session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Membership)
-        .where(
-            Membership.organisation_id == customer.organisation_id,
-            Membership.customer_id == customer.id,
-        )
+    organisation_id = customer.organisation_id
+    person = lock_person(customer)
+    held = tuple(membership_of(row) for row in list_memberships(organisation_id, person))
+    viewer = Viewer(
+        is_signed_in=customer.account_id is not None,
+        memberships=held,
+        booked_on=count_booked(organisation_id, person),
     )
     for line in limited:
-        limit = line.session.session_type.max_bookings_per_member or 0
-        others = booked_on(line.organisation_id, customer.id, line.session_id, confirmed_only=True)
-        if held and others.get(line.session_id, 0) >= limit:
-            raise NotBookable(
-                "You have already booked this session.", code="max_bookings_per_member"
-            )
+        checks = can_book(
+            offer_of(line.session.session_type, venue_of(line.order.site)),
+            slot_of(line.session),
+            Party(guests=line.places, is_held=True),
+            viewer,
+            now,
+        )
+        over = next(check for check in checks if check.code == "max_bookings_per_member")
+        if not over.passed:
+            raise NotBookable(over.sentence, code=over.code)
+        if viewer.types_valid_on(line.session.local_start.date()):
+            line.order_item.policy = {**line.order_item.policy, "as_member": True}
 
 
 def _find_or_add_customer(

@@ -141,7 +141,7 @@ class Diary:
                     row.id,
                     {part.position: typed},
                     seen={part.position: part.seen},
-                    by="guest" if part.form_secret and part.position else "booker",
+                    by="guest" if part.form_secret and not part.is_own else "booker",
                     now=row.updated_at,
                 )
 
@@ -233,7 +233,7 @@ class Diary:
         return math.floor(dated.slot.capacity * fill + self._chance.random())
 
     def _fill_up(self, dated: _Dated, wanted: int, most: int) -> None:
-        opens, _ = window_for(dated.offer, dated.slot, Viewer())
+        opens, _ = window_for(dated.offer, dated.slot, Viewer(), self._now)
         if opens is not None and opens > self._now and not dated.offer.members_only:
             # Only members may book it yet, and they have not all heard.
             wanted = min(wanted, 2)
@@ -279,7 +279,7 @@ class Diary:
 
     def _moment(self, dated: _Dated, viewer: Viewer) -> dt.datetime | None:
         """When they booked: in the window, before the start and before now."""
-        opens, closes = window_for(dated.offer, dated.slot, viewer)
+        opens, closes = window_for(dated.offer, dated.slot, viewer, self._now)
         last = min(self._now, dated.slot.start_time) - 6 * _MINUTE
         if closes is not None:
             last = min(last, closes)
@@ -309,7 +309,7 @@ class Diary:
             secret,
             name=person.name,
             email=person.email,
-            guest_names=self._guest_names(dated, person, size),
+            people=self._other_guests(dated, person, size),
             account_id=person.account_id,
             now=moment + dt.timedelta(seconds=self._chance.randint(40, 240)),
         )
@@ -320,7 +320,7 @@ class Diary:
         self._visits[person.email, dated.day].append(dated)
         self.sold += 1
 
-    def _guest_names(self, dated: _Dated, person: Person, size: int) -> list[list[str]]:
+    def _other_guests(self, dated: _Dated, person: Person, size: int) -> list[str]:
         if dated.offer.max_per_guest is None:
             return []
         others = [
@@ -331,7 +331,7 @@ class Diary:
         guests = others[: size - 1]
         for guest in guests:
             self._visits[guest.email, dated.day].append(dated)
-        return [[guest.name for guest in guests]]
+        return [guest.name for guest in guests]
 
     def _receive(self, booking_id: str, site_id: str, start: dt.datetime, end: dt.datetime) -> None:
         at_desk = (self._house.organisation_id, site_id, booking_id)

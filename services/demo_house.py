@@ -54,7 +54,7 @@ _SAME_IN_FIELD = "label kind help required asked_of options".split()
 
 
 RESERVED_SLUGS = frozenset(
-    "account api bookings forms healthz kiosk media metrics readyz staff static".split()
+    "account api bookings forms healthz kiosk mail media metrics readyz staff static".split()
 )
 
 
@@ -209,6 +209,10 @@ class Founding:
             for position, row in enumerate(self._plan["session_types"])
         }
         _write(types.values())
+        for row in self._plan["session_types"]:
+            found = types[row["key"]]
+            found.cross_sell_offerings = _offerings(row.get("goes_with", []), types)
+            found.upsell_offerings = _offerings(row.get("followed_by", []), types)
         group_ids: list[str] = []
         for row in self._plan["session_types"]:
             type_id, today = types[row["key"]].id, self._today(row["site"])
@@ -424,6 +428,11 @@ def _field_of(row: Row, number: int) -> Field:
     return Field.of(
         {"id": f"q{number + 1}", **{name: row[name] for name in _SAME_IN_FIELD if name in row}}
     )
+
+
+def _offerings(keys: Sequence[str], types: Mapping[str, SessionType]) -> list[dict[str, Any]]:
+    """References as the contract has them (OfferingRef)."""
+    return [{"offering_type": "session", "offering_id": types[key].id} for key in keys]
 
 
 def _relatives(people: Sequence[Row]) -> Iterator[Person]:

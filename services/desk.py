@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from domain.errors import NotFound
+from domain.overrides import say_overridden
 from domain.visits import Visit, check_in, mark_no_show, move_to_stage
 from models import (
     LedgerEntry,
@@ -18,6 +19,7 @@ from models import (
     db,
     transaction,
 )
+from services.customers import names_of_accounts
 from services.intake import Completion, completion
 
 
@@ -71,6 +73,14 @@ class RosterLine:
     is_walk_in: bool
     balance: int
     forms: Completion
+    overridden: tuple[str, ...] = ()
+    override_reason: str = ""
+    booked_by: str = ""
+
+    @property
+    def in_spite_of(self) -> str:
+        """The rules that it was booked in spite of, in words; empty for most."""
+        return say_overridden(self.overridden)
 
     @property
     def state(self) -> str:
@@ -180,7 +190,8 @@ def find_roster(organisation_id: str, site_id: str, session_id: str) -> Roster:
     sold = [booking for booking in bookings if booking.status == "confirmed"]
     balances = _balances(organisation_id, [booking.order_id for booking in sold])
     forms = completion(sold)
-    lines = [_line(it, balances.get(it.order_id, 0), forms[it.id]) for it in sold]
+    names = names_of_accounts(booking.booked_by_id for booking in sold)
+    lines = [_line(it, balances.get(it.order_id, 0), names, forms[it.id]) for it in sold]
     held = sum(b.places for b in bookings if b.status in ("new", "in_progress"))
     return Roster(row, tuple(sorted(lines, key=lambda line: line.name.casefold())), held)
 
@@ -231,7 +242,9 @@ def _block(row: Session) -> Block:
     )
 
 
-def _line(booking: SessionBooking, balance: int, forms: Completion) -> RosterLine:
+def _line(
+    booking: SessionBooking, balance: int, names: dict[str, str], forms: Completion
+) -> RosterLine:
     return RosterLine(
         id=booking.id,
         name=booking.order.name,
@@ -246,6 +259,9 @@ def _line(booking: SessionBooking, balance: int, forms: Completion) -> RosterLin
         is_walk_in=booking.is_walk_in,
         balance=balance,
         forms=forms,
+        overridden=tuple(booking.overridden),
+        override_reason=booking.override_reason,
+        booked_by=names.get(booking.booked_by_id or "", ""),
     )
 
 

@@ -104,6 +104,7 @@ def offer_of(session_type: SessionType, venue: Venue) -> Offer:
         id=session_type.id,
         name=session_type.name,
         zone=venue.zone,
+        currency=session_type.currency,
         is_live=session_type.deleted_at is None,
         offered_online=session_type.offered_online,
         visibility=session_type.visibility,

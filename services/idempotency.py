@@ -4,16 +4,31 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from domain.errors import KeyReused
 from models import IdempotencyKey, db, transaction
 
-TRY_AGAIN = ("40P01", "40001")
-"""Deadlock detected, serialisation failure."""
+Answer = TypeVar("Answer")
+
+TRY_AGAIN = ("40P01", "40001", "23503", "23505")
+"""Deadlock detected, serialisation failure; a row that another transaction took away or was
+quicker to write. The second look finds what is there now."""
+
+
+def retrying(deed: Callable[[], Answer]) -> Answer:
+    """Do `deed` in one transaction, again when PostgreSQL ends one of two that met."""
+    for tries_left in (2, 1, 0):
+        try:
+            with transaction():
+                return deed()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in TRY_AGAIN or not tries_left:
+                raise
+    raise AssertionError("unreachable")
 
 
 def once(
@@ -24,24 +39,21 @@ def once(
     now: dt.datetime,
 ) -> str:
     """Do `deed` in one transaction unless its key already has an answer (H6)."""
-    for tries_left in (2, 1, 0):
-        try:
-            with transaction():
-                answer = _find_answer(organisation_id, key, body)
-                if answer is None:
-                    answer = deed()
-                    _keep_answer(organisation_id, key, body, answer, now)
-                return answer
-        except _Repeated:
-            answer = _find_answer(organisation_id, key, body)
-            if answer is None:
-                raise
-            return answer
-        except OperationalError as error:
-            # PostgreSQL ends one of two that wait for each other, and says: try again.
-            if getattr(error.orig, "sqlstate", None) not in TRY_AGAIN or not tries_left:
-                raise
-    raise AssertionError("unreachable")
+
+    def answered() -> str:
+        answer = _find_answer(organisation_id, key, body)
+        if answer is None:
+            answer = deed()
+            _keep_answer(organisation_id, key, body, answer, now)
+        return answer
+
+    try:
+        return retrying(answered)
+    except _Repeated:
+        answer = _find_answer(organisation_id, key, body)
+        if answer is None:
+            raise
+        return answer
 
 
 def _find_answer(organisation_id: str, key: str, body: dict[str, Any]) -> str | None:

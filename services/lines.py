@@ -2,16 +2,25 @@
 
 import datetime as dt
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
-from domain.eligibility import Party, Viewer, price_for, require_bookable
+from domain.eligibility import (
+    Check,
+    Party,
+    Viewer,
+    first_refusal,
+    price_for,
+    require_bookable,
+)
 from domain.errors import (
     NotBookable,
     NotFound,
 )
+from domain.guests import Attending
 from domain.holds import first_deadline
 from domain.words import count
 from models import (
@@ -34,17 +43,30 @@ from services.places import claim, let_go, let_go_of_expired_on, lock_sessions
 BY_SECRET = unbound("an order's secret is its own key, unique in the installation")
 
 
-MAX_LINES = 50
+AGREED = (
+    "customer_cancellation_permitted",
+    "customer_cancellation_min_duration",
+    "min_guests",
+    "max_guests",
+    "max_per_basket",
+    "max_per_guest",
+    "max_bookings_per_member",
+)
+"""What of a type is kept with a line: later edits change nothing that was sold (M8)."""
+
 _REF_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 LINE = selectinload(Order.items).joinedload(OrderItem.booking)
+TYPE = LINE.joinedload(SessionBooking.session).joinedload(Session.session_type)
 
 
 WHOLE = (
     joinedload(Order.site),
     LINE.joinedload(SessionBooking.session).options(
-        joinedload(Session.session_type).joinedload(SessionType.image),
+        joinedload(Session.session_type).options(
+            joinedload(SessionType.image), selectinload(SessionType.price_rules)
+        ),
         joinedload(Session.room),
         joinedload(Session.practitioner),
     ),
@@ -119,8 +141,6 @@ def hold_line(
     lock_sessions(organisation_id, [found.id])
     let_go_of_expired_on(organisation_id, found.id, now)
     live = live_lines(order, now=now)
-    if len(live) >= MAX_LINES:
-        raise NotBookable(f"A basket holds at most {MAX_LINES} sessions.", code="basket_full")
     for line in [line for line in live if line.session_id == found.id]:
         let_go(line, by="customer", now=now)
         live.remove(line)
@@ -128,17 +148,14 @@ def hold_line(
     db.session.refresh(found)
     venue = venue_of(order.site)
     offer, slot = offer_of(found.session_type, venue), slot_of(found)
-    if viewer.is_signed_in and offer.max_bookings_per_member is not None and order.customer_id:
-        viewer = replace(viewer, booked_on=booked_on(organisation_id, order.customer_id, found.id))
-    party = Party(
-        guests=guests,
-        of_type_in_basket=sum(line.session_type_id == found.session_type_id for line in live),
-    )
-    require_bookable(offer, slot, party, viewer, now)
+    require_bookable(offer, slot, party_of(guests, found.session_type_id, live, order), viewer, now)
     if not claim(organisation_id, found.id, places=guests, parties=1):
-        raise NotBookable(f"Those {count(guests, 'place')} just went.", code="places_left")
+        raise just_went(guests)
+    if not live:
+        order.currency = offer.currency
     price = price_for(offer, slot, viewer)
     if price.amount is None:
+        # Staff are not asked whether it is priced (R20), but nothing is given away by mistake.
         raise NotBookable("This time has no price yet, so it can't be sold.", code="priced")
     item = OrderItem(
         id=new_object_id(),
@@ -146,16 +163,11 @@ def hold_line(
         order_id=order.id,
         places=guests,
         unit_price=price.amount,
-        currency=venue.currency,
+        currency=order.currency,
         price_source=price.source,
         price_rule_id=price.rule_id,
         price_label=price.label,
-        policy={
-            "customer_cancellation_permitted": found.session_type.customer_cancellation_permitted,
-            "customer_cancellation_min_duration": (
-                found.session_type.customer_cancellation_min_duration
-            ),
-        },
+        policy={name: getattr(found.session_type, name) for name in AGREED},
     )
     line = SessionBooking(
         id=new_object_id(),
@@ -179,12 +191,47 @@ def hold_line(
     return line
 
 
+def party_of(
+    guests: int, session_type_id: str, others: Sequence[SessionBooking], order: Order
+) -> Party:
+    """The party of a new line, beside the other lines of its basket (H2, H8)."""
+    return Party(
+        guests=guests,
+        lines_in_basket=len(others),
+        currency_of_basket=order.currency if others else "",
+        of_type_in_basket=sum(line.session_type_id == session_type_id for line in others),
+    )
+
+
+def held_refusal(
+    order: Order,
+    line: SessionBooking,
+    others: Sequence[SessionBooking],
+    viewer: Viewer,
+    now: dt.datetime,
+) -> Check | None:
+    """Why a held line can no longer be confirmed by this person, None when it can (R20)."""
+    found = line.session
+    return first_refusal(
+        offer_of(found.session_type, venue_of(order.site)),
+        slot_of(found),
+        replace(party_of(line.places, line.session_type_id, others, order), is_held=True),
+        viewer,
+        now,
+    )
+
+
+def just_went(places: int) -> NotBookable:
+    """Somebody else was quicker by a moment: the claim decides, not what was read (H1)."""
+    return NotBookable(f"Those {count(places, 'place')} just went.", code="places_left")
+
+
 def order_query(organisation_id: str, secret: str) -> sa.Select[Order]:
     """The order with its lines, locked where the database locks rows."""
     return (
         sa.select(Order)
         .where(Order.organisation_id == organisation_id, Order.secret == secret)
-        .options(LINE, selectinload(Order.site))
+        .options(LINE, TYPE.selectinload(SessionType.price_rules), selectinload(Order.site))
         .with_for_update(of=Order)
         .execution_options(populate_existing=True)
     )
@@ -247,26 +294,6 @@ def end_expired(order: Order, now: dt.datetime) -> set[str]:
     }
 
 
-def booked_on(
-    organisation_id: str, customer_id: str, session_id: str, *, confirmed_only: bool = False
-) -> dict[str, int]:
-    """How often this customer has the session already (C8)."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(SessionBooking)
-        .where(
-            SessionBooking.organisation_id == organisation_id,
-            SessionBooking.customer_id == customer_id,
-            SessionBooking.session_id == session_id,
-            SessionBooking.cancelled_at.is_(None),
-        )
-    )
-    if confirmed_only:
-        query = query.where(SessionBooking.status == "confirmed")
-    number = db.session.scalar(query)
-    return {session_id: number or 0}
-
-
 def known_customer(
     organisation_id: str, account_id: str | None
 ) -> tuple[Customer | None, str, str]:
@@ -286,4 +313,16 @@ def known_customer(
 
 def asks_for_names(line: SessionBooking) -> bool:
     """Names of all guests are asked only where the type needs them (DECISIONS)."""
-    return line.session.session_type.max_per_guest is not None
+    kind = line.session.session_type
+    return kind.max_per_guest is not None or kind.intake_asks_guests
+
+
+def attending(line: SessionBooking) -> Attending:
+    """The values of a line that asks for names."""
+    return Attending(
+        type_id=line.session_type_id,
+        name=line.session_type_name,
+        local_start=line.session.local_start,
+        places=line.places,
+        max_per_guest=line.session.session_type.max_per_guest,
+    )

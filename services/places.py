@@ -80,6 +80,28 @@ def extend(booking: SessionBooking, until: dt.datetime, now: dt.datetime) -> boo
     return extended
 
 
+def resize(booking: SessionBooking, places: int, now: dt.datetime) -> bool:
+    """Another number of places for a running hold; False when they don't fit, or it has ended.
+
+    Its session is locked by the caller (`lock_sessions`).
+    """
+    before = booking.places
+    if places > before and not claim(
+        booking.organisation_id, booking.session_id, places=places - before, parties=0
+    ):
+        return False
+    resized = _changed(
+        _held(booking)
+        .where(SessionBooking.expires_at > now, SessionBooking.places == before)
+        .values(places=places, updated_at=now)
+    )
+    back = before - places if resized else max(0, places - before)
+    if back > 0:
+        release(booking.organisation_id, booking.session_id, places=back, parties=0)
+    db.session.expire(booking)
+    return resized
+
+
 def _held(booking: SessionBooking) -> sa.Update:
     return sa.update(SessionBooking).where(
         SessionBooking.organisation_id == booking.organisation_id,

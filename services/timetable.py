@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from domain.calendar import Month, Offering, build_month, offerings
-from domain.eligibility import Offer, Party, Viewer, nearest_party
+from domain.eligibility import Offer, Party, Viewer, members_pay_less, nearest_party
 from domain.errors import NotFound
 from domain.local_time import local_day
 from models import Session, SessionType, Site, db
@@ -78,9 +78,16 @@ class TypePage:
     strip: tuple[MonthLink, ...]
     date: dt.date | None
     slots: tuple[DaySlot, ...]
+    # The least a member would pay on the chosen day, where that is less than this viewer pays.
+    members_pay: int | None
     earlier: tuple[int, int] | None
     later: tuple[int, int] | None
     valid_until: dt.datetime | None
+
+    @property
+    def has_benefits(self) -> bool:
+        """Whether a date of this month is open thanks to a membership."""
+        return any(day.thanks_to for week in self.month.weeks for day in week if day)
 
 
 _PAGES: TruthCache[TypePage] = TruthCache(256)
@@ -124,12 +131,16 @@ def find_type_page(
     month: tuple[int, int] | None,
     date: dt.date | None,
     now: dt.datetime,
+    in_basket: tuple[int, int] = (0, 0),
 ) -> TypePage:
-    """The page for this viewer, party, month and day; from memory while it is still true."""
+    """The page for this viewer, party, month and day; from memory while it is still true.
+
+    `in_basket`: lines in all, and of this type.
+    """
     return _PAGES.remember(
-        (key, *viewer_key(viewer), guests, month, date),
+        (key, *viewer_key(viewer), guests, month, date, in_basket),
         now,
-        lambda: _with_moment(_read_page(key, viewer, guests, month, date, now)),
+        lambda: _with_moment(_read_page(key, viewer, guests, month, date, now, in_basket)),
     )
 
 
@@ -144,11 +155,16 @@ def _read_page(
     month: tuple[int, int] | None,
     date: dt.date | None,
     now: dt.datetime,
+    in_basket: tuple[int, int],
 ) -> TypePage:
     session_type, venue = _load_type(key)
     offer = offer_of(session_type, venue)
     least = max(1, offer.min_guests)
-    party = Party(guests=nearest_party(offer, least if guests is None else guests))
+    party = Party(
+        guests=nearest_party(offer, least if guests is None else guests),
+        lines_in_basket=in_basket[0],
+        of_type_in_basket=in_basket[1],
+    )
     today = local_day(now, venue.zone)
     shown = month or ((date.year, date.month) if date else (today.year, today.month))
     strip = _strip(shown, today)
@@ -165,6 +181,7 @@ def _read_page(
     chosen = date or current.first_bookable
     named = dict(zip([o.slot.id for o in found], zip(found, slots, strict=True), strict=True))
     moments = [built.valid_until for built in by_month.values() if built.valid_until]
+    on_day = [pair for pair in named.values() if pair[0].slot.local_start.date() == chosen]
     return TypePage(
         venue=venue,
         offer=offer,
@@ -193,8 +210,14 @@ def _read_page(
             for entry in strip
         ),
         date=chosen,
-        slots=_day_slots(
-            [pair for pair in named.values() if pair[0].slot.local_start.date() == chosen], now
+        slots=_day_slots(on_day, now),
+        members_pay=min(
+            (
+                less
+                for one, _ in on_day
+                if (less := members_pay_less(offer, one.slot, viewer)) is not None
+            ),
+            default=None,
         ),
         earlier=_step(shown, -1) if shown > (today.year, today.month) else None,
         later=_step(shown, 1) if shown < _step((today.year, today.month), FURTHEST) else None,

@@ -275,6 +275,31 @@ def make_staff(
     return account
 
 
+def make_booking(
+    session: Session,
+    *,
+    email: str = "ana@example.com",
+    name: str = "Ana Reyes",
+    guests: int = 1,
+    account_id: str | None = None,
+    now: dt.datetime = NOW,
+) -> str:
+    """A confirmed order of one line, by a guest unless an account is named; its secret."""
+    secret = hold_places(
+        session.organisation_id,
+        session.id,
+        session_type_id=session.session_type_id,
+        guests=guests,
+        viewer=Viewer(),
+        basket_secret=None,
+        account_id=account_id,
+        now=now,
+    )
+    return confirm_order(
+        session.organisation_id, secret, name=name, email=email, account_id=account_id, now=now
+    )
+
+
 def make_form(session_type: SessionType, *fields: Field, expected: int = 0) -> int | None:
     """The type asks these from now on; the version."""
     return save_form(
@@ -287,10 +312,18 @@ def make_form(session_type: SessionType, *fields: Field, expected: int = 0) -> i
     )
 
 
-def make_booking(
-    session: Session, *, guests: int = 1, names: tuple[str, ...] = (), name: str = "Ana Reyes"
+def make_booked_line(
+    session: Session,
+    *,
+    guests: int = 1,
+    names: tuple[str, ...] = (),
+    who: tuple[int, ...] | None = None,
+    name: str = "Ana Reyes",
 ) -> SessionBooking:
-    """A confirmed booking through the shop; `names` are those of the guests after the booker."""
+    """A confirmed booking through the shop; `names` are those of the guests after the booker.
+
+    `who` are the numbers of those who come, the booker being 0; None for the usual ones.
+    """
     secret = hold_places(
         session.organisation_id,
         session.id,
@@ -305,7 +338,8 @@ def make_booking(
         secret,
         name=name,
         email="ana@example.com",
-        guest_names=[names],
+        people=names,
+        who=None if who is None else [who],
         now=NOW,
     )
     return find_order(secret).items[0].booking

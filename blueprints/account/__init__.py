@@ -1,5 +1,6 @@
-"""A customer's sign-in and own bookings."""
+"""A customer's account: doors, mailed links, own bookings and settings."""
 
-from blueprints.account.routes import bp
+from blueprints.account import bookings, closing, details, doors, letters, links
+from blueprints.account.area import bp
 
-__all__ = ["bp"]
+__all__ = ["bookings", "bp", "closing", "details", "doors", "letters", "links"]

@@ -4,10 +4,12 @@ from blueprints.bookings.calendar_file import calendar_file
 from blueprints.clock import utcnow
 from blueprints.rendering import render
 from blueprints.security import PUBLIC, needs
+from blueprints.visits import current_viewer
 from services.checkout import find_order
 from services.facts import venue_of
 from services.intake import completion
-from services.lines import live_lines
+from services.lines import lines_of, live_lines
+from services.related import suggest_upsell
 
 bp = Blueprint("bookings", __name__, url_prefix="/bookings")
 
@@ -16,13 +18,17 @@ bp = Blueprint("bookings", __name__, url_prefix="/bookings")
 @needs(PUBLIC)
 def booking(secret: str) -> Response:
     order = find_order(secret)
-    lines = live_lines(order, now=utcnow())
+    now, venue = utcnow(), venue_of(order.site)
+    lines = live_lines(order, now=now)
+    viewer = current_viewer(order.organisation_id)
     return render(
         "bookings/booking.html",
-        venue=venue_of(order.site),
+        venue=venue,
         order=order,
         lines=lines,
         forms=completion(lines),
+        ended=[line for line in lines_of(order) if line.cancelled_by not in (None, "expired")],
+        extras=suggest_upsell(venue, order, lines, viewer=viewer, now=now),
         balance=sum(entry.amount for entry in order.ledger),
         link=_public_link(secret),
         badge=None,

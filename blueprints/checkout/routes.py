@@ -1,9 +1,11 @@
+import re
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask_wtf.csrf import CSRFError
 
 from blueprints.checkout.forms import DetailsForm
+from blueprints.checkout.presenting import Guests
 from blueprints.clock import utcnow
 from blueprints.rendering import render
 from blueprints.security import PUBLIC, account_id, needs
@@ -15,23 +17,56 @@ from blueprints.visits import (
     last_order,
     start_another_turn,
 )
-from domain.errors import (
-    AlreadyStarted,
-    HoldCeilingReached,
-    HoldExpired,
-    KeyReused,
-    NotBookable,
-    RuleBroken,
+from domain.errors import HoldCeilingReached, HoldExpired, KeyReused, NotBookable, RuleBroken
+from models import Order
+from services.basket import (
+    change_guests,
+    drop_line,
+    find_basket,
+    keep_details,
+    rebuild_basket,
+    renew_hold,
+    review_basket,
 )
-from domain.holds import can_renew
-from models import Order, SessionBooking
-from services.basket import drop_line, find_basket, keep_details, rebuild_basket, renew_hold
 from services.checkout import confirm_order, is_confirmed
 from services.facts import Venue
-from services.lines import asks_for_names, expired_lines, live_lines
+from services.lines import live_lines
+from services.related import suggest_cross_sell
 from services.venues import find_venue
 
 bp = Blueprint("checkout", __name__)
+
+
+@bp.get("/<site>/basket")
+@needs(PUBLIC)
+def basket(site: str) -> Response:
+    venue = find_venue(site)
+    return _basket_page(venue)
+
+
+@bp.post("/<site>/basket/lines/<booking_id>/guests")
+@needs(PUBLIC)
+def guests(site: str, booking_id: str) -> Any:
+    venue = find_venue(site)
+    wanted = request.form.get("guests", "")
+    if not re.fullmatch(r"\d{1,4}", wanted):
+        return _basket_page(venue, refusal="Enter a whole number of guests.", status=422)
+    try:
+        change_guests(
+            venue.organisation_id,
+            basket_secret(venue.id) or "",
+            booking_id,
+            guests=int(wanted),
+            viewer=current_viewer(venue.organisation_id),
+            now=utcnow(),
+        )
+    except NotBookable as refusal:
+        status = 409 if refusal.code == "places_left" else 422
+        return _basket_page(venue, refusal=refusal.sentence, status=status)
+    except HoldExpired as refusal:
+        return _basket_page(venue, refusal=refusal.sentence, status=409)
+    start_another_turn()
+    return redirect(url_for("checkout.basket", site=site, _anchor=f"line-{booking_id}"), code=303)
 
 
 @bp.get("/<site>/checkout")
@@ -40,7 +75,7 @@ def checkout(site: str) -> Response:
     venue = find_venue(site)
     order = find_basket(basket_secret(venue.id), now=utcnow())
     if order is None:
-        return render("checkout/empty.html", venue=venue, badge=None, is_personal=True)
+        return _empty(venue)
     form = DetailsForm(formdata=None, name=order.name, email=order.email)
     return _page(venue, order, form)
 
@@ -55,22 +90,24 @@ def confirm(site: str) -> Any:
         if is_confirmed(secret):
             # A second press: the first one has already made this basket an order.
             return redirect(url_for("bookings.booking", secret=secret), code=303)
-        return render("checkout/empty.html", venue=venue, badge=None, is_personal=True, status=409)
+        return _empty(venue, status=409)
     _keep_typed(venue, secret)
     if not form.validate():
         return _page(venue, _again(secret), form, status=422)
+    people = _guests(venue, _again(secret))
     try:
         confirm_order(
             venue.organisation_id,
             secret,
             name=form.name.data or "",
             email=form.email.data or "",
-            guest_names=_typed_guests(_again(secret)),
+            people=people.names,
+            who=people.chosen,
             account_id=account_id(),
             key=deed_key(form.key.data or ""),
             now=utcnow(),
         )
-    except (HoldExpired, AlreadyStarted, KeyReused, NotBookable) as refusal:
+    except (HoldExpired, KeyReused, NotBookable) as refusal:
         return _page(venue, _again(secret), form, status=409, refusal=refusal)
     except RuleBroken as broken:
         form.refuse(broken)
@@ -100,7 +137,16 @@ def renew(site: str) -> Any:
         renew_hold(venue.organisation_id, secret, now=utcnow())
     except (HoldCeilingReached, HoldExpired) as refusal:
         flash(refusal.sentence, "warn")
-    return redirect(url_for("checkout.checkout", site=site), code=303)
+    return _back(site)
+
+
+@bp.post("/<site>/checkout/people")
+@needs(PUBLIC)
+def people(site: str) -> Any:
+    """One more field for a name: what was typed travels along and is kept (H4)."""
+    venue = find_venue(site)
+    _keep_typed(venue, basket_secret(venue.id) or "")
+    return redirect(url_for("checkout.checkout", site=site, _anchor="guests"), code=303)
 
 
 @bp.post("/<site>/checkout/rebuild")
@@ -108,6 +154,7 @@ def renew(site: str) -> Any:
 def rebuild(site: str) -> Any:
     venue = find_venue(site)
     secret = basket_secret(venue.id) or ""
+    _keep_typed(venue, secret)
     lines = rebuild_basket(
         venue.organisation_id, secret, viewer=current_viewer(venue.organisation_id), now=utcnow()
     )
@@ -119,7 +166,7 @@ def rebuild(site: str) -> Any:
             flash(f"{line.name} is held again. Its price has changed since.", "warn")
         else:
             flash(f"{line.name} is held for you again.", "ok")
-    return redirect(url_for("checkout.checkout", site=site), code=303)
+    return _back(site)
 
 
 @bp.post("/<site>/checkout/lines/<booking_id>/removal")
@@ -130,7 +177,7 @@ def remove(site: str, booking_id: str) -> Any:
     _keep_typed(venue, secret)
     drop_line(venue.organisation_id, secret, booking_id, now=utcnow())
     start_another_turn()
-    return redirect(url_for("checkout.checkout", site=site), code=303)
+    return _back(site)
 
 
 def _page(
@@ -143,34 +190,51 @@ def _page(
     broken: RuleBroken | None = None,
 ) -> Response:
     if order is None:
-        return render("checkout/empty.html", venue=venue, badge=None, is_personal=True, status=409)
-    now = utcnow()
-    lines, gone = live_lines(order, now=now), expired_lines(order, now=now)
-    deadlines = [line.expires_at for line in lines if line.expires_at]
-    expires_at = min(deadlines) if deadlines else None
-    return render(
+        return _empty(venue, status=409)
+    return _show(
         "checkout/checkout.html",
-        venue=venue,
-        order=order,
-        lines=lines,
-        gone=gone,
-        asked=[line for line in lines if asks_for_names(line)],
+        venue,
+        order,
         form=form,
-        typed={**order.typed, **request.form},
+        guests=_guests(venue, order),
         errors=_errors(form, broken),
         refusal=refusal.sentence if refusal else "",
-        total=sum(line.order_item.unit_price * line.places for line in lines),
-        seconds=max(0, int((expires_at - now).total_seconds())) if expires_at else 0,
-        hold_seconds=int(venue.hold.total_seconds()),
-        can_keep=bool(
-            expires_at
-            and order.held_since
-            and can_renew(now, order.held_since, expires_at, venue.hold)
-        ),
-        badge=None,
         status=status,
-        is_personal=True,
     )
+
+
+def _basket_page(venue: Venue, *, refusal: str = "", status: int = 200) -> Response:
+    order = find_basket(basket_secret(venue.id), now=utcnow())
+    if order is None:
+        return _empty(venue, status=409 if refusal else 200)
+    return _show("checkout/basket.html", venue, order, refusal=refusal, errors={}, status=status)
+
+
+def _show(template: str, venue: Venue, order: Order, **context: Any) -> Response:
+    now, viewer = utcnow(), current_viewer(venue.organisation_id)
+    review = review_basket(order, viewer, now=now)
+    return render(
+        template,
+        venue=venue,
+        order=order,
+        review=review,
+        seconds=review.seconds_left(now),
+        hold_seconds=int(venue.hold.total_seconds()),
+        extras=suggest_cross_sell(venue, order, review.lines, viewer=viewer, now=now),
+        badge=None,
+        is_personal=True,
+        **context,
+    )
+
+
+def _empty(venue: Venue, *, status: int = 200) -> Response:
+    return render("checkout/empty.html", venue=venue, badge=None, is_personal=True, status=status)
+
+
+def _back(site: str) -> Any:
+    """To the page the press came from: the basket names itself, the checkout needs not."""
+    page = "checkout.basket" if request.values.get("from") == "basket" else "checkout.checkout"
+    return redirect(url_for(page, site=site), code=303)
 
 
 def _errors(form: DetailsForm, broken: RuleBroken | None) -> dict[str, str]:
@@ -195,18 +259,21 @@ def _keep_typed(venue: Venue, secret: str) -> None:
             secret,
             name=request.form.get("name", ""),
             email=request.form.get("email", ""),
-            typed={k: v for k, v in request.form.items() if k.startswith("guest-")},
+            typed={
+                name: _said(name)
+                for name in request.form
+                if name.startswith(("person-", "who-")) or name == "people"
+            },
         )
 
 
-def _typed_guests(order: Order | None) -> list[list[str]]:
-    if order is None:
-        return []
-    asked = [line for line in live_lines(order, now=utcnow()) if asks_for_names(line)]
-    return [_typed_names(number, line) for number, line in enumerate(asked)]
+def _said(name: str) -> str:
+    """A field's text; of boxes all that are ticked, of the button and its field the later one."""
+    values = request.form.getlist(name)
+    return values[-1] if name == "people" else ",".join(values)
 
 
-def _typed_names(number: int, line: SessionBooking) -> list[str]:
-    return [
-        request.form.get(f"guest-{number}-{position}", "") for position in range(1, line.places)
-    ]
+def _guests(venue: Venue, order: Order | None) -> Guests:
+    """The people of the form: as just sent, else as kept."""
+    lines = live_lines(order, now=utcnow()) if order else []
+    return Guests.of(lines, dict(order.typed) if order else {})

@@ -20,7 +20,7 @@ from domain.eligibility import Viewer, price_for
 from domain.errors import NotAllowed, NotFound, RuleBroken
 from domain.local_time import local_day
 from domain.visits import STAGES
-from services.accounts import list_desks
+from services.accounts import Desk, list_desks
 from services.checkout import book_for_staff
 from services.desk import (
     find_current_session,
@@ -35,6 +35,7 @@ from services.facts import offer_of, slot_of
 bp = Blueprint("desk", __name__, url_prefix="/staff")
 
 DESK = "RESERVATIONS_MANAGE"
+FRONTS = ((DESK, "desk.schedule"), ("CUSTOMERS_MANAGE", "people.customers"))
 STATES = ("all", "due", "arrived", "in", "out", "noshow")
 
 
@@ -60,11 +61,11 @@ def end() -> Any:
 @bp.get("/")
 @needs(STAFF)
 def index() -> Any:
-    desks = [desk for desk in list_desks(account_id() or "") if DESK in desk.rights]
+    desks = [(desk, page) for desk in list_desks(account_id() or "") if (page := _front(desk))]
     if not desks:
         raise NotAllowed
     if len(desks) == 1:
-        return redirect(url_for("desk.schedule", site=desks[0].venue.slug))
+        return redirect(desks[0][1])
     return render("desk/index.html", desks=desks, is_personal=True)
 
 
@@ -158,6 +159,14 @@ def walk_in(site: str, session_id: str) -> Any:
         except RuleBroken as broken:
             form.refuse(broken)
     return _roster(session_id, form=form, status=422)
+
+
+def _front(desk: Desk) -> str | None:
+    """The first page that this desk's rights open; None when they open none."""
+    for right, endpoint in FRONTS:
+        if right in desk.rights:
+            return url_for(endpoint, site=desk.venue.slug)
+    return None
 
 
 def _tapped(session_id: str, booking_id: str, said: str) -> Any:

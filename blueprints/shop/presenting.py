@@ -21,6 +21,7 @@ CLASS_OF_STATE = {
     "full": "is-soldout",
     "opens_later": "is-far",
     "members_only": "is-member",
+    "sign_in": "is-available",
     "booked": "is-available",
     "too_soon": "is-soon",
 }
@@ -28,6 +29,7 @@ NOTE_OF_STATE = {
     "waiting_list": "Waitlist",
     "full": "Full",
     "members_only": "Members",
+    "sign_in": "Sign in",
     "too_soon": "Call us",
     "booked": "Booked",
     "over": "Over",
@@ -35,6 +37,10 @@ NOTE_OF_STATE = {
     "closed": "Closed",
     "nothing": "Not on sale",
 }
+
+
+FLAGS = {"member": "Members", "early": "Early"}
+"""What a membership gives on a date, in a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +157,7 @@ class CalendarText:
         ]
 
     def price(self, minor: int) -> str:
-        return say_price(minor, self.page.venue.currency, self.page.venue.locale)
+        return say_price(minor, self.page.offer.currency, self.page.venue.locale)
 
     @property
     def currency_code(self) -> str:
@@ -169,6 +175,7 @@ class CalendarText:
             "waiting_list": "full",
             "full": "full",
             "members_only": "members",
+            "sign_in": "sign in",
             "booked": "booked",
             "unscheduled": "not yet",
         }.get(link.state, "nothing free")
@@ -200,9 +207,7 @@ class CalendarText:
         if self.page.date is None:
             if self.page.month.nearest_state == "unscheduled":
                 return "This is not yet scheduled. Please look again later."
-            if self.page.month.nearest_state in ("members_only", "waiting_list", "full"):
-                return "Choose a day to see its sessions."
-            return "No day in this month can be booked."
+            return self._nearest_note
         day = self.page.month.day(self.page.date)
         if day is None:
             return "No sessions on this day."
@@ -210,6 +215,19 @@ class CalendarText:
             "past": "This day has passed.",
             "unscheduled": "This day is not yet scheduled. Please look again later.",
         }.get(day.state, "No sessions on this day.")
+
+    @property
+    def _nearest_note(self) -> str:
+        """Of a month in which nothing can be booked: why, and what would change it."""
+        month = self.page.month
+        if month.opens_on is not None:
+            return f"Booking opens from {words.say_day(month.opens_on)}, day by day."
+        return {
+            "members_only": "This month is for members.",
+            "sign_in": "These sessions are for customers with an account.",
+            "waiting_list": "Every session of this month is full.",
+            "full": "Every session of this month is full.",
+        }.get(month.nearest_state, "No day in this month can be booked.")
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -235,12 +253,13 @@ class CalendarText:
                 [CLASS_OF_STATE.get(day.state, "is-past" if day.state == "past" else "is-closed")]
                 + ["is-cheapest"] * (day.is_cheapest and page.shows_prices)
                 + ["is-today"] * day.is_today
+                + ["is-member"] * bool(day.thanks_to)
             ),
             href=self.url(date=day.date, anchor="day"),
             is_chosen=chosen,
             sentence=say_cell(day, shown),
-            flag=f"{day.places_left} left" if day.state == "few" else "",
-            flag_icon="",
+            flag=f"{day.places_left} left" if day.state == "few" else FLAGS.get(day.thanks_to, ""),
+            flag_icon="badge-check" if day.thanks_to and day.state != "few" else "",
             price_code=shown[:4] if self.currency_code and shown != "Free" else "",
             price=shown.removeprefix(f"{self.currency_code} ") if self.currency_code else shown,
             note=note,

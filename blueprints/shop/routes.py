@@ -12,7 +12,7 @@ from blueprints.shop.forms import HoldForm
 from blueprints.shop.presenting import CalendarText, Facts
 from blueprints.visits import basket_secret, current_viewer, deed_key, remember_basket
 from domain.eligibility import MAX_PARTY, Viewer
-from domain.errors import NotBookable, NotFound
+from domain.errors import NotBookable, NotFound, RuleBroken
 from domain.local_time import local_day
 from services.basket import Badge, find_basket_badge, hold_places
 from services.catalogue import WHENS, open_window
@@ -56,7 +56,7 @@ def session_type(site: str, type_slug: str) -> Response:
     if account_id() is None and badge is None and not request.script_root:
         return respond(_visitors_page(key, asked))
     viewer = current_viewer(key.organisation_id)
-    page = _page(key, asked, viewer)
+    page = _page(key, asked, viewer, badge)
     return respond(_page_html(page, asked, badge), is_personal=False)
 
 
@@ -66,9 +66,9 @@ def hold(site: str, type_slug: str) -> Any:
     key = find_page_key(site, type_slug)
     viewer = current_viewer(key.organisation_id)
     form = HoldForm()
+    if not form.validate():
+        return _refused(site, type_slug, form, viewer, RuleBroken(form.first_error))
     try:
-        if not form.validate():
-            raise NotBookable(form.first_error, code="guests")
         secret = hold_places(
             key.organisation_id,
             form.session_id.data,
@@ -83,7 +83,9 @@ def hold(site: str, type_slug: str) -> Any:
     except NotBookable as refusal:
         return _refused(site, type_slug, form, viewer, refusal)
     remember_basket(key.site_id, secret)
-    return redirect(url_for("checkout.checkout", site=site), code=303)
+    badge = find_basket_badge(secret, now=utcnow())
+    page = "checkout.basket" if badge is not None and badge.lines > 1 else "checkout.checkout"
+    return redirect(url_for(page, site=site), code=303)
 
 
 @bp.get("/<site>/brand-<int:revision>.css")
@@ -122,7 +124,7 @@ class _Asked:
 
 
 def _refused(
-    site: str, type_slug: str, form: HoldForm, viewer: Viewer, refusal: NotBookable
+    site: str, type_slug: str, form: HoldForm, viewer: Viewer, refusal: RuleBroken
 ) -> Response:
     """The same day again, as it is now, with the reason and what is still free."""
     key = find_page_key(site, type_slug)
@@ -130,8 +132,8 @@ def _refused(
     if day and not is_planned_month(day.year, day.month, utcnow().date()):
         day = None
     asked = _Asked(form.party, None, day, "")
-    page = _page(key, asked, viewer)
     badge = find_basket_badge(basket_secret(key.site_id), now=utcnow())
+    page = _page(key, asked, viewer, badge)
     status = 409 if refusal.code in ("places_left", "party_left") else 422
     return respond(_page_html(page, asked, badge, refusal.sentence), status=status)
 
@@ -147,10 +149,16 @@ def _visitors_page(key: PageKey, asked: _Asked) -> Shown:
     return kept
 
 
-def _page(key: PageKey, asked: _Asked, viewer: Viewer) -> TypePage:
+def _page(key: PageKey, asked: _Asked, viewer: Viewer, badge: Badge | None = None) -> TypePage:
     now = utcnow()
     page = find_type_page(
-        key, viewer=viewer, guests=asked.guests, month=asked.month, date=asked.date, now=now
+        key,
+        viewer=viewer,
+        guests=asked.guests,
+        month=asked.month,
+        date=asked.date,
+        now=now,
+        in_basket=(badge.lines, badge.type_ids.count(key.type_id)) if badge else (0, 0),
     )
     today = local_day(now, page.venue.zone)
     if not is_planned_month(page.month.year, page.month.month, today):

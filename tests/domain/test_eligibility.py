@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from domain.durations import Interval
 from domain.eligibility import (
+    CHECKS,
+    MAX_LINES,
     MAX_PARTY,
     BookingWindow,
     Membership,
@@ -20,6 +22,7 @@ from domain.eligibility import (
     can_book,
     first_refusal,
     largest_party,
+    members_pay_less,
     nearest_party,
     next_change,
     require_bookable,
@@ -36,24 +39,7 @@ MICROSECOND = dt.timedelta(microseconds=1)
 SECOND = dt.timedelta(seconds=1)
 GOLD = Membership("gold", day("2026-01-01"))
 
-CODES = (
-    "type_live",
-    "session_live",
-    "offered_online",
-    "visible",
-    "priced",
-    "signed_in",
-    "member",
-    "window_open",
-    "window_closed",
-    "min_guests",
-    "max_guests",
-    "max_per_basket",
-    "max_per_guest",
-    "max_bookings_per_member",
-    "party_left",
-    "places_left",
-)
+CODES = CHECKS
 
 
 @dataclass(frozen=True)
@@ -131,6 +117,8 @@ BREAK = {
     "window_closed": lambda case: with_window(case, closes_before=Interval(days=20)),
     "min_guests": lambda case: case.having("offer", min_guests=3),
     "max_guests": lambda case: case.having("offer", max_guests=1),
+    "basket_full": lambda case: case.having("party", lines_in_basket=MAX_LINES),
+    "same_currency": lambda case: case.having("party", currency_of_basket="JPY"),
     "max_per_basket": lambda case: case.having("offer", max_per_basket=1).having(
         "party", of_type_in_basket=1
     ),
@@ -233,22 +221,22 @@ def test_r30_d2_a_link_opens_what_is_link_only_and_nothing_opens_what_is_private
 
 
 @pytest.mark.parametrize(
-    ("price", "rules", "sold"),
+    ("price", "rules", "refused"),
     [
-        pytest.param(0, (), True, id="free by its own price"),
-        pytest.param(None, (PriceRule("free", 0),), True, id="free by a rule"),
-        pytest.param(None, (), False, id="no price at all"),
+        pytest.param(0, (), [], id="free by its own price"),
+        pytest.param(None, (PriceRule("free", 0),), [], id="free by a rule"),
+        pytest.param(None, (), ["priced"], id="no price at all"),
         pytest.param(
             None,
             (PriceRule("m", 1, membership_type_ids=frozenset({"platinum"})),),
-            False,
-            id="a price for others only",
+            ["member"],
+            id="a price for other members only",
         ),
     ],
 )
-def test_p4_r16_what_is_free_is_sold_and_what_has_no_price_is_not(price, rules, sold):
+def test_p4_r16_what_is_free_is_sold_and_what_has_no_price_is_not(price, rules, refused):
     case = good().having("slot", price=price).having("offer", rules=rules)
-    assert case.refused() == ([] if sold else ["priced"])
+    assert case.refused() == refused
 
 
 @pytest.mark.parametrize(
@@ -433,7 +421,7 @@ def test_t4_an_absurd_notice_closes_booking_and_can_still_be_said(zone):
         ),
     ],
 )
-def test_r20_the_memberships_own_window_stands_instead(memberships, opens, closes):
+def test_r20_membership_booking_windows_stand_instead_of_the_types(memberships, opens, closes):
     case = good(opens="P1W", closes="P1D").having("viewer", memberships=memberships)
     case = case.having(
         "offer",
@@ -444,7 +432,7 @@ def test_r20_the_memberships_own_window_stands_instead(memberships, opens, close
         },
     )
     expected = tuple(moment and at(moment) for moment in (opens, closes))
-    assert window_for(case.offer, case.slot, case.viewer) == expected
+    assert window_for(case.offer, case.slot, case.viewer, case.now) == expected
 
 
 @pytest.mark.parametrize(
@@ -533,7 +521,7 @@ def test_h2_the_sentence_tells_how_many_places_are_left_and_for_how_many():
         pytest.param(1, 1, False, ["party_left"], id="a room sold whole"),
     ],
 )
-def test_h8_r9_a_session_may_be_full_for_new_parties(most, taken, already_on, refused):
+def test_h8_r9_max_baskets_may_be_reached_while_places_are_left(most, taken, already_on, refused):
     case = good().having("slot", max_baskets=most, parties_taken=taken)
     assert case.having("party", is_on_session=already_on).refused() == refused
 
@@ -581,7 +569,9 @@ def test_t4_no_answer_changes_before_the_next_change(window_texts, own, local, h
     case = good(local, **dict(zip(("opens", "closes"), window_texts, strict=True)))
     if own is not None:
         case = case.having("offer", membership_windows={"gold": window(*own)})
-    edges = [moment for moment in window_for(case.offer, case.slot, case.viewer) if moment]
+    edges = [
+        moment for moment in window_for(case.offer, case.slot, case.viewer, case.now) if moment
+    ]
     start = case.slot.start_time
     moments = [start + dt.timedelta(hours=hours)]
     moments += [e + step for e in [*edges, start] for step in (-MICROSECOND, 0 * SECOND)]
@@ -610,3 +600,112 @@ def test_t4_no_answer_changes_before_the_next_change(window_texts, own, local, h
 def test_t4_a_check_carries_the_moment_at_which_its_answer_changes(now, code, changes):
     case = replace(good(opens="P1W", closes="P1D"), now=at(now))
     assert next(check for check in case.checks() if check.code == code).changes_at == changes
+
+
+def members_case(now, *windows):
+    """A viewer with a membership for each window, and a type that closes a day before."""
+    kinds = {f"kind{n}": window(*bounds) for n, bounds in enumerate(windows)}
+    held = tuple(Membership(kind, day("2026-01-01")) for kind in kinds)
+    case = good(opens="P1W", closes="P1D", now=now).having("offer", membership_windows=kinds)
+    return case.having("viewer", memberships=held)
+
+
+@pytest.mark.parametrize(
+    ("now", "refused"),
+    [
+        pytest.param("2026-05-12T16:59:59.999999Z", ["window_open"], id="before the first"),
+        pytest.param("2026-05-12T17:00Z", [], id="the first opens"),
+        pytest.param("2026-05-29T17:00Z", [], id="the first is open to its last moment"),
+        pytest.param("2026-05-29T17:00:00.000001Z", ["window_open"], id="between the two"),
+        pytest.param("2026-06-10T17:00Z", [], id="the second opens"),
+        pytest.param("2026-06-12T16:59:59.999999Z", [], id="until it starts"),
+        pytest.param("2026-06-12T17:00Z", ["window_closed"], id="it has started"),
+    ],
+)
+def test_t4_of_two_memberships_apart_each_opens_its_own_time(now, refused):
+    assert members_case(now, ("P1M", "P2W"), ("P2D", None)).refused() == refused
+
+
+def test_t4_between_two_windows_the_sentence_tells_when_the_next_opens():
+    refusal = members_case("2026-06-01T10:00Z", ("P1M", "P2W"), ("P2D", None)).refusal()
+    assert refusal.sentence == "Booking opens on Wednesday 10 June at 18:00."
+    assert refusal.changes_at == at("2026-06-10T17:00Z")
+
+
+@pytest.mark.parametrize(("lines", "refused"), [(49, False), (50, True), (51, True)])
+def test_r20_a_basket_holds_fifty_sessions(lines, refused):
+    case = good().having("party", lines_in_basket=lines)
+    assert case.refused() == (["basket_full"] if refused else [])
+
+
+@pytest.mark.parametrize(
+    ("basket", "refused"), [("", False), ("GBP", False), ("JPY", True), ("gbp", True)]
+)
+def test_p8_a_basket_has_one_currency(basket, refused):
+    case = good().having("offer", currency="GBP").having("party", currency_of_basket=basket)
+    assert case.refused() == (["same_currency"] if refused else [])
+
+
+def test_a_hold_may_be_confirmed_after_its_window_and_with_its_own_places_taken():
+    case = good(opens="P5D", closes="P1D", now="2026-06-12T16:59Z")
+    case = case.having("slot", places_taken=10, max_baskets=1, parties_taken=1)
+    case = case.having("offer", offered_online=False, visibility="link_only")
+    held = case.having("party", is_held=True)
+    assert case.refused() == [
+        "offered_online", "visible", "window_closed", "party_left", "places_left",
+    ]  # fmt: skip
+    assert held.refused() == []
+    assert replace(held, now=at("2026-06-12T17:00Z")).refused() == ["window_closed"]
+
+
+@pytest.mark.parametrize(
+    ("code", "still"),
+    [(code, code not in ("offered_online", "visible", "window_open", "party_left", "places_left"))
+     for code in CHECKS if code != "window_closed"],
+)  # fmt: skip
+def test_r20_a_hold_is_asked_again_for_all_that_its_places_do_not_settle(code, still):
+    assert BREAK[code](good()).having("party", is_held=True).refused() == ([code] if still else [])
+
+
+MEMBER_RULES = (
+    PriceRule("gold", 4000, membership_type_ids=frozenset({"gold"})),
+    PriceRule("all", 4800),
+)
+
+
+@pytest.mark.parametrize(
+    ("memberships", "rules", "less"),
+    [
+        pytest.param((), MEMBER_RULES, 4000, id="a visitor pays more"),
+        pytest.param((GOLD,), MEMBER_RULES, None, id="a member pays no more than members"),
+        pytest.param((Membership("gold", day("2026-06-13")),), MEMBER_RULES, 4000, id="not yet"),
+        pytest.param((), (PriceRule("all", 4800),), None, id="no member price"),
+        pytest.param((), MEMBER_RULES[::-1], None, id="never reached"),
+        pytest.param((), MEMBER_RULES[:1], None, id="nobody else can buy it"),
+    ],
+)
+def test_p10_the_page_says_what_members_pay_where_that_is_less(memberships, rules, less):
+    case = good().having("offer", rules=rules).having("viewer", memberships=memberships)
+    assert members_pay_less(case.offer, case.slot, case.viewer) == less
+
+
+@pytest.mark.parametrize(
+    ("memberships", "booked", "limit", "refused"),
+    [
+        pytest.param((GOLD,), 0, 1, False, id="none yet"),
+        pytest.param((GOLD,), 1, 1, True, id="the one"),
+        pytest.param((GOLD,), 1, 2, False, id="one of two"),
+        pytest.param((GOLD,), 2, 2, True, id="both"),
+        pytest.param((), 5, 1, False, id="no member is not limited as one"),
+        pytest.param((Membership("gold", day("2026-01-01"), day("2026-06-11")),), 5, 1, False,
+                     id="a membership that ended the day before"),
+        pytest.param((Membership("gold", day("2026-01-01"), day("2026-06-12")),), 1, 1, True,
+                     id="a membership whose last day it is"),
+    ],
+)  # fmt: skip
+def test_r20_max_bookings_per_member_counts_for_members_of_the_day(
+    memberships, booked, limit, refused
+):
+    case = good().having("offer", max_bookings_per_member=limit)
+    case = case.having("viewer", memberships=memberships, booked_on={"s": booked})
+    assert case.refused() == (["max_bookings_per_member"] if refused else [])

@@ -12,7 +12,6 @@ ONE_OF_EACH = [
     errors.NotFound(),
     errors.HoldExpired(),
     errors.HoldCeilingReached(),
-    errors.AlreadyStarted("Sauna"),
     errors.KeyReused(),
     errors.SignInFailed(),
     errors.NotAllowed(),

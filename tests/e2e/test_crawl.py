@@ -167,7 +167,7 @@ class Crawler:
 
     def consider(self, form: Form, source: str) -> None:
         endpoint, _ = self.adapter.match(urlsplit(form.action).path, method="POST")
-        if endpoint.endswith(".end"):
+        if endpoint.endswith((".end", ".end_everywhere")):
             self.last_forms.setdefault(endpoint, (source, form))
         elif self.walked.posted[endpoint] == 0:
             self.send(form, source)

@@ -229,9 +229,9 @@ def test_guests_names_are_asked_where_the_type_needs_them(visitor, make):
     visitor.post("/bath/book/sound", {"session_id": row, "guests": "2", "key": "k"}, 303)
     page = visitor.get("/bath/checkout")
     fields = {**page.form("#details"), "name": "Ana", "email": "a@example.com"}
-    page = visitor.post("/bath/checkout", {**fields, "guest-0-1": ""}, 422)
+    page = visitor.post("/bath/checkout", {**fields, "person-1": ""}, 422)
     assert "Enter a name for guest 2." in page.text(".summary")
-    page = visitor.post("/bath/checkout", {**fields, "guest-0-1": "Ana"}, 303)
+    page = visitor.post("/bath/checkout", {**fields, "person-1": "Ana"}, 303)
     done = visitor.get(page.response.headers["Location"])
     assert "Ana, Ana" in done.text(".when")
 
@@ -271,8 +271,8 @@ def test_guests_names_survive_a_press_of_keep_my_places(app, visitor, make):
     row = make(lambda: make_session(make_type(make_site(slug="bath"), **kind)).id)
     visitor.post("/bath/book/sound", {"session_id": row, "guests": "2", "key": "k"}, 303)
     age_holds(app, 10)
-    visitor.post("/bath/checkout/renewal", {"name": "Ana", "guest-0-1": "Jude Moss"}, 303)
-    assert visitor.get("/bath/checkout").one("#guest-0-1")["value"] == "Jude Moss"
+    visitor.post("/bath/checkout/renewal", {"name": "Ana", "person-1": "Jude Moss"}, 303)
+    assert visitor.get("/bath/checkout").one("#person-1")["value"] == "Jude Moss"
 
 
 @pytest.mark.parametrize("date", ["9999-12-31", "0001-01-01", "2030-01-01", "soon"])

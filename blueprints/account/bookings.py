@@ -1,0 +1,29 @@
+from flask import Response, request
+from flask_login import current_user
+
+from blueprints.account.area import bp
+from blueprints.account.presenting import cards_of
+from blueprints.clock import utcnow
+from blueprints.rendering import render
+from blueprints.security import SIGNED_IN, account_id, needs
+from services.own_bookings import list_own_bookings, list_own_memberships
+
+TABS = (("coming", "Coming"), ("past", "Past"), ("cancelled", "Cancelled"))
+
+
+@bp.get("/")
+@needs(SIGNED_IN)
+def bookings() -> Response:
+    me, now = account_id() or "", utcnow()
+    cards = cards_of(list_own_bookings(me), now=now)
+    wanted = request.args.get("show", "coming")
+    shown = wanted if wanted in dict(TABS) else "coming"
+    return render(
+        "account/bookings.html",
+        tabs=[(key, words, len(getattr(cards, key))) for key, words in TABS],
+        shown=shown,
+        cards=getattr(cards, shown),
+        memberships=list_own_memberships(me, today=now.date()),
+        email=current_user.email,
+        is_personal=True,
+    )

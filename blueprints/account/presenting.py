@@ -1,0 +1,153 @@
+"""Own bookings as cards: each in its own site's time, with what can still be done about it."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blueprints.rendering import say_amount
+from domain.cancelling import Cancelling, can_cancel
+from domain.local_time import to_local
+from models import Order, SessionBooking
+from services.facts import Venue, venue_of
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One booking as its owner sees it."""
+
+    id: str
+    name: str
+    secret: str
+    order_ref: str
+    starts: dt.datetime
+    ends: dt.datetime
+    where: str
+    guests: str
+    badge: tuple[str, str, str]
+    """Kind, icon, words."""
+    money: str
+    until: str
+    """Until when it can be cancelled, while it lies ahead."""
+    can_cancel: bool
+    venue: Venue
+    again: str
+    """The slug of the offer, where it can be booked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    coming: tuple[Card, ...]
+    past: tuple[Card, ...]
+    cancelled: tuple[Card, ...]
+
+
+def cards_of(bookings: Sequence[SessionBooking], *, now: dt.datetime) -> Cards:
+    """The bookings, which come by their start, in three groups: soonest first, then latest."""
+    live = [row for row in bookings if _cancelled_by(row) is None]
+    lines = Counter(row.order_id for row in live)
+    made = {row.id: _card(row, lines[row.order_id], now) for row in bookings if _is_shown(row)}
+    past = [row for row in live if row.session.end_time <= now]
+    off = [row for row in bookings if row.id in made and _cancelled_by(row) is not None]
+    return Cards(
+        coming=tuple(made[row.id] for row in live if row.session.end_time > now),
+        past=tuple(made[row.id] for row in reversed(past)),
+        cancelled=tuple(made[row.id] for row in reversed(off)),
+    )
+
+
+def _is_shown(row: SessionBooking) -> bool:
+    return row.cancelled_by != "expired"
+
+
+def _cancelled_by(row: SessionBooking) -> str | None:
+    if row.cancelled_at is not None:
+        return row.cancelled_by or "venue"
+    return "venue" if row.session.deleted_at is not None else None
+
+
+def _card(row: SessionBooking, lines: int, now: dt.datetime) -> Card:
+    venue = venue_of(row.order.site)
+    kind = row.session.session_type
+    answer = _cancelling(row, venue, now)
+    is_sold = kind.deleted_at is None and kind.offered_online and kind.visibility == "public"
+    return Card(
+        id=row.id,
+        name=row.session_type_name,
+        secret=row.order.secret,
+        order_ref=row.order.order_ref,
+        starts=to_local(row.session.start_time, venue.zone),
+        ends=to_local(row.session.end_time, venue.zone),
+        where=f"{row.session.room.name}, {venue.full_name}"
+        if row.session.room
+        else venue.full_name,
+        guests=_guests(row),
+        badge=_badge(row, venue, now),
+        money=_money(row, lines, venue, now),
+        until=answer.sentence if answer else "",
+        can_cancel=answer is not None and answer.is_allowed,
+        venue=venue,
+        again=kind.slug if is_sold else "",
+    )
+
+
+def _guests(row: SessionBooking) -> str:
+    names = [guest.name for guest in row.guests]
+    if not names:
+        others = row.places - 1
+        return "You" + (f" and {others} {'guest' if others == 1 else 'guests'}" if others else "")
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _badge(row: SessionBooking, venue: Venue, now: dt.datetime) -> tuple[str, str, str]:
+    by = _cancelled_by(row)
+    if by == "customer":
+        return "", "x", "Cancelled by you"
+    if by == "staff":
+        return "", "x", f"Cancelled for you by {venue.name}"
+    if by is not None:
+        return "warn", "calendar-x", f"Cancelled by {venue.name}"
+    if row.is_no_show:
+        return "warn", "circle-x", "Missed"
+    if row.checked_in_at is not None:
+        return "ok", "badge-check", "Checked in" if row.session.end_time > now else "Came"
+    if row.session.end_time <= now:
+        return "", "clock", "Past"
+    if row.session.start_time <= now:
+        return "info", "clock", "Running now"
+    return "ok", "check", "Confirmed"
+
+
+def _money(row: SessionBooking, lines: int, venue: Venue, now: dt.datetime) -> str:
+    """What is to be paid; afterwards what it cost, for paying at the venue is the venue's book."""
+    order = row.order
+    if _cancelled_by(row) is not None:
+        returned = sum(abs(entry.amount) for entry in order.ledger if entry.kind == "refund")
+        return f"{_say(returned, order, venue)} refunded" if returned else ""
+    if row.session.end_time <= now:
+        cost = row.order_item.unit_price * row.places
+        return _say(cost, order, venue) if cost else "Free"
+    balance = sum(entry.amount for entry in order.ledger)
+    together = f", for {lines} bookings together" if lines > 1 else ""
+    if balance > 0:
+        return f"{_say(balance, order, venue)} due at the venue{together}"
+    if balance < 0:
+        return f"{_say(-balance, order, venue)} paid too much{together}"
+    return "Paid" if any(entry.kind == "payment" for entry in order.ledger) else "Nothing to pay"
+
+
+def _say(amount: int, order: Order, venue: Venue) -> str:
+    return say_amount(amount, order.currency, venue.locale)
+
+
+def _cancelling(row: SessionBooking, venue: Venue, now: dt.datetime) -> Cancelling | None:
+    if _cancelled_by(row) is not None or row.session.start_time <= now:
+        return None
+    return can_cancel(
+        row.order_item.policy,
+        local_start=row.session.local_start,
+        zone=venue.zone,
+        is_paid=any(entry.kind == "payment" for entry in row.order.ledger),
+        now=now,
+    )

@@ -1,0 +1,39 @@
+"""The worker's side of the outbox: which code does which kind of job."""
+
+import time
+from collections.abc import Callable
+
+from flask import current_app
+
+from blueprints.clock import read_clock
+from blueprints.mailing import Undeliverable, deliver
+from services.letters import MAIL
+from services.outbox import Work, claim_job, fail, finish, give_up
+
+DEEDS: dict[str, Callable[[Work], str]] = {MAIL: deliver}
+
+DRAIN_SECONDS = 5.0
+"""A round's share for the outbox, so that a slow mail server holds up nothing else."""
+
+
+def drain() -> int:
+    """Do what is due, job by job; several workers share the work. The number that went well."""
+    stop_at = time.monotonic() + DRAIN_SECONDS
+    done = 0
+    while time.monotonic() < stop_at and (work := claim_job(now=read_clock())) is not None:
+        done += _do(work)
+    return done
+
+
+def _do(work: Work) -> bool:
+    try:
+        note = DEEDS[work.kind](work)
+    except Undeliverable as error:
+        give_up(work, f"Undeliverable: {error}")
+    except Exception as error:
+        # The outermost door of one job: the others are done, and this one is tried again.
+        current_app.logger.warning("job %s (%s): %s", work.id, work.kind, error)
+        fail(work, f"{type(error).__name__}: {error}", now=read_clock())
+    else:
+        return finish(work, now=read_clock(), note=note)
+    return False

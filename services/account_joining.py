@@ -1,0 +1,103 @@
+"""What somebody booked as a guest joins the account once the address is proved."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from models import Account, Customer, Membership, Order, SessionBooking, db, unbound
+
+_EVERYWHERE = unbound("an account is one person's sign-in for the whole installation")
+
+
+def join_guest_bookings(account: Account) -> None:
+    """Give the account every customer row with its address that is nobody's, in all organisations.
+
+    In the caller's transaction, and only after the address was proved. Where the account is a
+    customer already, the bookings move to that row and the emptied one goes.
+    """
+    found = _nobodys_rows(account.email_key, lock=False)
+    if not found:
+        return
+    # Orders before customers: checkout holds its order when it looks for the customer.
+    db.session.execute(
+        sa.select(Order.id)
+        .where(Order.customer_id.in_([row.id for row in found]))
+        .order_by(Order.id)
+        .with_for_update(),
+        execution_options=_EVERYWHERE,
+    ).all()
+    own = {row.organisation_id: row for row in own_rows(account.id)}
+    for row in _nobodys_rows(account.email_key, lock=True):
+        mine = own.get(row.organisation_id)
+        if mine is None:
+            row.account_id = account.id
+            own[row.organisation_id] = row
+            db.session.flush()
+        else:
+            _merge(row, mine)
+
+
+def own_rows(account_id: str) -> list[Customer]:
+    """The account's customer rows, one an organisation, locked."""
+    return list(
+        db.session.scalars(
+            sa.select(Customer)
+            .where(Customer.account_id == account_id)
+            .order_by(Customer.id)
+            .with_for_update(),
+            execution_options={**_EVERYWHERE, "populate_existing": True},
+        )
+    )
+
+
+def _nobodys_rows(key: str, *, lock: bool) -> list[Customer]:
+    # The row that owns its address first: it is the one to keep.
+    query = (
+        sa.select(Customer)
+        .where(Customer.address_key == key, Customer.account_id.is_(None))
+        .order_by(Customer.organisation_id, Customer.email_key.is_(None), Customer.id)
+    )
+    if lock:
+        query = query.with_for_update()
+    options = {**_EVERYWHERE, "populate_existing": True}
+    return list(db.session.scalars(query, execution_options=options))
+
+
+def _merge(row: Customer, mine: Customer) -> None:
+    """Everything of `row` becomes `mine`; what both have stays once."""
+    for model in (Order, SessionBooking):
+        _move(
+            sa.update(model)
+            .where(model.organisation_id == row.organisation_id, model.customer_id == row.id)
+            .values(customer_id=mine.id)
+        )
+    held = {
+        (kind, day)
+        for kind, day in db.session.execute(
+            sa.select(Membership.membership_type_id, Membership.first_day).where(
+                Membership.organisation_id == mine.organisation_id,
+                Membership.customer_id == mine.id,
+            )
+        )
+    }
+    for membership in db.session.scalars(
+        sa.select(Membership).where(
+            Membership.organisation_id == row.organisation_id, Membership.customer_id == row.id
+        )
+    ).all():
+        if (membership.membership_type_id, membership.first_day) in held:
+            db.session.delete(membership)
+        else:
+            membership.customer_id = mine.id
+    mine.phone = mine.phone or row.phone
+    key, address = row.email_key, row.address_key
+    db.session.flush()
+    db.session.delete(row)
+    db.session.flush()
+    if mine.email_key is None and mine.address_key == address:
+        mine.email_key = key
+        db.session.flush()
+
+
+def _move(statement: Any) -> None:
+    db.session.execute(statement, execution_options={"synchronize_session": False})

@@ -1,0 +1,313 @@
+"""Finding an organisation's customers, and everything staff see of one."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
+
+from domain.errors import NotFound
+from domain.memberships import Held
+from domain.overrides import say_overridden
+from domain.people import email_key
+from models import (
+    Account,
+    Customer,
+    Membership,
+    Order,
+    OrderItem,
+    Session,
+    SessionBooking,
+    Site,
+    db,
+)
+from services.memberships import held_of, list_held
+from services.persons import rows_of_customer
+
+PAGE = 25
+"""Customers on one page of the list."""
+MOST_WORDS = 6
+MOST_PAST = 30
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerLine:
+    """One customer in the list."""
+
+    id: str
+    name: str
+    email: str
+    phone: str
+    has_account: bool
+    memberships: tuple[Held, ...]
+    coming: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerList:
+    """One page of the customers that match, with how many there are in all."""
+
+    lines: tuple[CustomerLine, ...]
+    total: int
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookingLine:
+    """One booking as the customer's page shows it."""
+
+    id: str
+    session_id: str
+    name: str
+    local_start: dt.datetime
+    start_time: dt.datetime
+    site_id: str
+    place: str
+    places: int
+    order_ref: str
+    state: str
+    price: int
+    currency: str
+    overridden: tuple[str, ...]
+    override_reason: str
+    booked_by: str
+
+    @property
+    def in_spite_of(self) -> str:
+        """The rules that it was booked in spite of, in words; empty for most."""
+        return say_overridden(self.overridden)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRow:
+    """Another row of the organisation with the same address: counted as the same person."""
+
+    id: str
+    name: str
+    has_account: bool
+    bookings: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPage:
+    """A customer with what they hold and booked."""
+
+    id: str
+    name: str
+    email: str
+    phone: str
+    has_account: bool
+    since: dt.datetime
+    memberships: tuple[Held, ...]
+    coming: tuple[BookingLine, ...]
+    past: tuple[BookingLine, ...]
+    same_person: tuple[OtherRow, ...]
+
+
+def list_customers(
+    organisation_id: str, *, search: str = "", page: int = 1, size: int = PAGE, now: dt.datetime
+) -> CustomerList:
+    """The customers in order of name whose name, mail, phone or reference has every word."""
+    matches = _matches(organisation_id, search)
+    total = db.session.scalar(sa.select(sa.func.count()).select_from(Customer).where(*matches)) or 0
+    pages = max(1, -(-total // size))
+    page = min(max(1, page), pages)
+    rows = db.session.scalars(
+        sa.select(Customer)
+        .where(*matches)
+        .order_by(sa.func.lower(Customer.name), Customer.id)
+        .limit(size)
+        .offset((page - 1) * size)
+    ).all()
+    ids = [row.id for row in rows]
+    held = _memberships_of(organisation_id, ids)
+    coming = _coming(organisation_id, ids, now)
+    return CustomerList(
+        tuple(
+            CustomerLine(
+                row.id,
+                row.name,
+                row.email,
+                row.phone,
+                row.account_id is not None,
+                tuple(held[row.id]),
+                coming.get(row.id, 0),
+            )
+            for row in rows
+        ),
+        total,
+        page,
+        pages,
+    )
+
+
+def find_customer(organisation_id: str, customer_id: str) -> Customer:
+    """The customer; raises NotFound, for another organisation's too (D1)."""
+    row = db.session.scalar(
+        sa.select(Customer).where(
+            Customer.organisation_id == organisation_id, Customer.id == customer_id
+        )
+    )
+    if row is None:
+        raise NotFound("We couldn't find that customer.")
+    return row
+
+
+def find_customer_page(organisation_id: str, customer_id: str, *, now: dt.datetime) -> CustomerPage:
+    """Everything staff see of one customer; raises NotFound."""
+    row = find_customer(organisation_id, customer_id)
+    bookings = _bookings_of(organisation_id, customer_id)
+    coming = [line for line in bookings if line.start_time > now]
+    return CustomerPage(
+        id=row.id,
+        name=row.name,
+        email=row.email,
+        phone=row.phone,
+        has_account=row.account_id is not None,
+        since=row.created_at,
+        memberships=tuple(list_held(organisation_id, customer_id)),
+        coming=tuple(reversed(coming)),
+        past=tuple(line for line in bookings if line.start_time <= now)[:MOST_PAST],
+        same_person=tuple(_same_person(row)),
+    )
+
+
+def names_of_accounts(account_ids: Iterable[str | None]) -> dict[str, str]:
+    """The names of staff accounts, to say who did something."""
+    wanted = {account_id for account_id in account_ids if account_id}
+    if not wanted:
+        return {}
+    rows = db.session.execute(sa.select(Account.id, Account.name).where(Account.id.in_(wanted)))
+    return {row[0]: row[1] for row in rows}
+
+
+def _matches(organisation_id: str, search: str) -> list[sa.ColumnElement[bool]]:
+    matches: list[sa.ColumnElement[bool]] = [Customer.organisation_id == organisation_id]
+    for word in search.split()[:MOST_WORDS]:
+        # SQLite's LIKE folds ASCII letters only; the usual spellings are asked for as well.
+        spellings = {word, word.lower(), word.capitalize()}
+        matches.append(
+            sa.or_(
+                *(Customer.name.icontains(spelling, autoescape=True) for spelling in spellings),
+                Customer.address_key.contains(email_key(word), autoescape=True),
+                sa.func.replace(Customer.phone, " ", "").contains(word, autoescape=True),
+                Customer.id.in_(
+                    sa.select(Order.customer_id).where(
+                        Order.organisation_id == organisation_id,
+                        Order.state == "confirmed",
+                        Order.order_ref.icontains(word, autoescape=True),
+                    )
+                ),
+            )
+        )
+    return matches
+
+
+def _memberships_of(organisation_id: str, customer_ids: list[str]) -> dict[str, list[Held]]:
+    held: dict[str, list[Held]] = defaultdict(list)
+    rows = db.session.scalars(
+        sa.select(Membership)
+        .where(
+            Membership.organisation_id == organisation_id, Membership.customer_id.in_(customer_ids)
+        )
+        .options(joinedload(Membership.membership_type))
+        .order_by(Membership.first_day.desc(), Membership.id)
+    )
+    for row in rows:
+        held[row.customer_id].append(held_of(row))
+    return held
+
+
+def _coming(organisation_id: str, customer_ids: list[str], now: dt.datetime) -> dict[str, int]:
+    rows = db.session.execute(
+        sa.select(SessionBooking.customer_id, sa.func.count())
+        .join(SessionBooking.session)
+        .where(
+            SessionBooking.organisation_id == organisation_id,
+            SessionBooking.customer_id.in_(customer_ids),
+            SessionBooking.status == "confirmed",
+            SessionBooking.cancelled_at.is_(None),
+            Session.start_time > now,
+        )
+        .group_by(SessionBooking.customer_id)
+    )
+    return {row[0]: row[1] for row in rows if row[0]}
+
+
+def _bookings_of(organisation_id: str, customer_id: str) -> list[BookingLine]:
+    """What was confirmed for this row, the latest session first."""
+    rows = db.session.execute(
+        sa.select(SessionBooking, Site.name, Site.place)
+        .join(Site, SessionBooking.site_id == Site.id)
+        .where(
+            SessionBooking.organisation_id == organisation_id,
+            SessionBooking.customer_id == customer_id,
+            SessionBooking.status == "confirmed",
+        )
+        .options(
+            joinedload(SessionBooking.session),
+            joinedload(SessionBooking.order),
+            joinedload(SessionBooking.order_item).load_only(
+                OrderItem.unit_price, OrderItem.currency
+            ),
+        )
+    ).all()
+    names = names_of_accounts(row[0].booked_by_id for row in rows)
+    lines = [
+        _booking_line(booking, f"{name} {place}".strip(), names) for booking, name, place in rows
+    ]
+    return sorted(lines, key=lambda line: (line.start_time, line.id), reverse=True)
+
+
+def _booking_line(booking: SessionBooking, place: str, names: dict[str, str]) -> BookingLine:
+    return BookingLine(
+        id=booking.id,
+        session_id=booking.session_id,
+        name=booking.session_type_name,
+        local_start=booking.session.local_start,
+        start_time=booking.session.start_time,
+        site_id=booking.site_id,
+        place=place,
+        places=booking.places,
+        order_ref=booking.order.order_ref,
+        state=_state(booking),
+        price=booking.order_item.unit_price * booking.places,
+        currency=booking.order_item.currency,
+        overridden=tuple(booking.overridden),
+        override_reason=booking.override_reason,
+        booked_by=names.get(booking.booked_by_id or "", ""),
+    )
+
+
+def _state(booking: SessionBooking) -> str:
+    """cancelled, noshow, arrived or booked."""
+    if booking.cancelled_at is not None:
+        return "cancelled"
+    if booking.is_no_show:
+        return "noshow"
+    return "arrived" if booking.checked_in_at is not None else "booked"
+
+
+def _same_person(row: Customer) -> list[OtherRow]:
+    booked = (
+        sa.select(sa.func.count())
+        .where(
+            SessionBooking.organisation_id == row.organisation_id,
+            SessionBooking.customer_id == Customer.id,
+            SessionBooking.status == "confirmed",
+        )
+        .scalar_subquery()
+    )
+    rows = db.session.execute(
+        sa.select(Customer.id, Customer.name, Customer.account_id, booked)
+        .where(
+            Customer.organisation_id == row.organisation_id,
+            rows_of_customer(row),
+            Customer.id != row.id,
+        )
+        .order_by(Customer.created_at, Customer.id)
+    )
+    return [OtherRow(one[0], one[1], one[2] is not None, one[3]) for one in rows]

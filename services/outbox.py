@@ -1,0 +1,129 @@
+"""The outbox: work written with its cause, done after it, again when it failed (E1)."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from models import Job, db, new_object_id, transaction, unbound
+
+LEASE = dt.timedelta(minutes=5)
+"""A worker that has said nothing for so long has died, and another one does its job again."""
+
+MOST_ATTEMPTS = 8
+_ANY = unbound("the outbox serves every organisation")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A job that one worker holds until its lease ends; `attempt` says which try this is."""
+
+    id: str
+    kind: str
+    payload: dict[str, Any]
+    dedupe_key: str
+    organisation_id: str | None
+    attempt: int
+
+
+def enqueue(
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    dedupe_key: str,
+    now: dt.datetime,
+    organisation_id: str | None = None,
+    run_at: dt.datetime | None = None,
+) -> None:
+    """Write a job in the caller's transaction; a second one with the same key is none (E1)."""
+    known = sa.select(Job.id).where(Job.dedupe_key == dedupe_key)
+    if db.session.scalar(known, execution_options=_ANY) is not None:
+        return
+    job = Job(
+        id=new_object_id(),
+        organisation_id=organisation_id,
+        kind=kind,
+        payload=payload,
+        dedupe_key=dedupe_key,
+        run_at=run_at or now,
+        created_at=now,
+    )
+    try:
+        with db.session.begin_nested():
+            db.session.add(job)
+    except IntegrityError:
+        # Its twin was committed meanwhile. Anything else that is wrong shows itself here.
+        if db.session.scalar(known, execution_options=_ANY) is None:
+            raise
+
+
+def claim_job(*, now: dt.datetime, lease: dt.timedelta = LEASE) -> Work | None:
+    """The job that is due longest, held for `lease`; None when nothing is due.
+
+    Commits before the work begins, so that no transaction is open while a mail is sent.
+    """
+    db.session.rollback()
+    due = sa.select(Job).where(*_is_due(now)).order_by(Job.run_at, Job.id).limit(1)
+    # Looking first keeps an idle worker from taking SQLite's write lock every round.
+    if db.session.scalar(due.with_only_columns(Job.id), execution_options=_ANY) is None:
+        db.session.rollback()
+        return None
+    with transaction():
+        job = db.session.scalar(due.with_for_update(skip_locked=True), execution_options=_ANY)
+        if job is None:
+            return None
+        job.locked_until = now + lease
+        job.attempts += 1
+        return Work(
+            job.id,
+            job.kind,
+            dict(job.payload),
+            job.dedupe_key,
+            job.organisation_id,
+            job.attempts,
+        )
+
+
+def finish(work: Work, *, now: dt.datetime, note: str = "") -> bool:
+    """Mark it done, with a `note` where that says more; False when its lease went to another."""
+    return _settle(work, done_at=now, error=note)
+
+
+def fail(work: Work, error: str, *, now: dt.datetime) -> bool:
+    """Try again after 2, 4, 8 … minutes, up to `MOST_ATTEMPTS`; the last error is kept."""
+    wait = dt.timedelta(minutes=2**work.attempt)
+    return _settle(work, run_at=now + wait, error=error[:2000])
+
+
+def give_up(work: Work, error: str) -> bool:
+    """No further try: what is wrong with it will be wrong again."""
+    return _settle(work, attempts=MOST_ATTEMPTS, error=error[:2000])
+
+
+def list_jobs(kind: str, *, most: int = 50) -> list[Job]:
+    """The last jobs of a kind, newest first."""
+    query = sa.select(Job).where(Job.kind == kind).order_by(Job.created_at.desc(), Job.id.desc())
+    return list(db.session.scalars(query.limit(most), execution_options=_ANY))
+
+
+def _is_due(now: dt.datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        Job.done_at.is_(None),
+        Job.run_at <= now,
+        Job.attempts < MOST_ATTEMPTS,
+        sa.or_(Job.locked_until.is_(None), Job.locked_until <= now),
+    )
+
+
+def _settle(work: Work, **values: Any) -> bool:
+    # The attempt's number tells a worker that was too slow from the one that took over.
+    with transaction():
+        result: Any = db.session.execute(
+            sa.update(Job)
+            .where(Job.id == work.id, Job.attempts == work.attempt, Job.done_at.is_(None))
+            .values(locked_until=None, **values),
+            execution_options={**_ANY, "synchronize_session": False},
+        )
+        return bool(result.rowcount)

@@ -1,0 +1,33 @@
+"""What has served its time is taken away: tries, links, form keys, mails long sent."""
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+
+from models import AccountLink, IdempotencyKey, Job, SignInTry, db, transaction, unbound
+
+_ANY = unbound("the worker sweeps for every organisation")
+
+TRIES = dt.timedelta(days=1)
+LINKS = dt.timedelta(days=7)
+KEYS = dt.timedelta(days=7)
+JOBS = dt.timedelta(days=30)
+
+
+def sweep(*, now: dt.datetime) -> int:
+    """The worker's hourly round: rows that nothing asks for any more are deleted; the number."""
+    old = (
+        sa.delete(SignInTry).where(SignInTry.tried_at < now - TRIES),
+        sa.delete(AccountLink).where(AccountLink.expires_at < now - LINKS),
+        sa.delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEYS),
+        sa.delete(Job).where(Job.done_at < now - JOBS),
+    )
+    number = 0
+    for statement in old:
+        with transaction():
+            result: Any = db.session.execute(
+                statement, execution_options={**_ANY, "synchronize_session": False}
+            )
+            number += result.rowcount
+    return number
