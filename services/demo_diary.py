@@ -141,7 +141,7 @@ class Diary:
                     row.id,
                     {part.position: typed},
                     seen={part.position: part.seen},
-                    by="guest" if part.form_secret and part.position else "booker",
+                    by="guest" if part.form_secret and not part.is_own else "booker",
                     now=row.updated_at,
                 )
 

@@ -259,6 +259,15 @@ def positions_of(booking: SessionBooking) -> list[int]:
     return sorted([*named, *(next(free) for _ in range(booking.places - len(named)))])
 
 
+def own_position(booking: SessionBooking) -> int | None:
+    """Where the booker is among the guests; None when they booked for others only."""
+    if all(guest.position for guest in booking.guests):
+        return 0
+    order = booking.order
+    mine = (it for it in booking.guests if (it.name, it.email) == (order.name, order.email))
+    return next((guest.position for guest in mine), None)
+
+
 def name_at(booking: SessionBooking, position: int) -> str:
     """Who is at a position; "Guest 2" where nobody gave a name."""
     guest = next((it for it in booking.guests if it.position == position), None)
@@ -273,8 +282,9 @@ def _completion(
     lacking = missing_by_position(fields, positions_of(booking), answers)
     # The booker's own part and what is asked of the booker are one person's to fill in.
     number: dict[int, int] = {}
+    own = own_position(booking)
     for position, open_fields in lacking.items():
-        person = max(position, 0)
+        person = BOOKER if position == own else position
         number[person] = number.get(person, 0) + len(open_fields)
     return Completion(
         has_form=bool(fields),

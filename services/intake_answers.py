@@ -32,7 +32,7 @@ from models import (
     unbound,
 )
 from services.facts import Venue, venue_of
-from services.intake import fields_of, name_at, positions_of
+from services.intake import fields_of, name_at, own_position, positions_of
 
 BY_SECRET = unbound("an order's or a guest's secret is its own key, unique in the installation")
 
@@ -45,6 +45,8 @@ class Part:
     name: str
     fields: tuple[Field, ...]
     answers: Mapping[str, Answer]
+    is_own: bool = False
+    """Whether it is the booker's to fill in: asked once, or as one of the guests."""
     form_secret: str | None = None
     updated_at: dt.datetime | None = None
 
@@ -267,6 +269,7 @@ def _parts(booking: SessionBooking, fields: Sequence[Field]) -> tuple[Part, ...]
                 name=name_at(booking, position),
                 fields=asked,
                 answers=row.answers if row else {},
+                is_own=position in (BOOKER, own_position(booking)),
                 form_secret=guest.form_secret if guest else None,
                 updated_at=row.updated_at if row else None,
             )

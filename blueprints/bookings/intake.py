@@ -66,7 +66,7 @@ def _sent_parts(found: BookingForms) -> dict[str, Part]:
 
 
 def _person(part: Part) -> str:
-    return f"g{part.position}" if part.position > 0 else "you"
+    return "you" if part.is_own else prefix_of(part.position)
 
 
 def _page(secret: str, booking_id: str, filled: Filled) -> Response:
@@ -77,9 +77,8 @@ def _page(secret: str, booking_id: str, filled: Filled) -> Response:
         "bookings/forms.html",
         visit=found.visit,
         venue=found.visit.venue,
-        own=[sheet for sheet in sheets if sheet.part.position <= 0],
-        others=[sheet for sheet in sheets if sheet.part.position > 0],
-        is_own_open=any(part.missing for part in found.parts if part.position <= 0),
+        own=[sheet for sheet in sheets if sheet.part.is_own],
+        others=[sheet for sheet in sheets if not sheet.part.is_own],
         links={part.position: _guest_link(part) for part in found.parts if part.form_secret},
         sent=request.form.get("person", ""),
         errors=labelled(filled.errors, sheets),

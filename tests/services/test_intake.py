@@ -9,7 +9,7 @@ from conftest import NOW
 from factories import (
     ANYWHERE,
     fetch,
-    make_booking,
+    make_booked_line,
     make_form,
     make_session,
     make_site,
@@ -48,7 +48,7 @@ def kind():
 @pytest.fixture
 def booking(kind):
     make_form(kind, WHEN, PRESSURE, SIGN)
-    return make_booking(make_session(kind), guests=2, names=("Jude Okafor",))
+    return make_booked_line(make_session(kind), guests=2, names=("Jude Okafor",))
 
 
 def fill(booking, typed, *, seen=None, by="booker", now=LATER):
@@ -65,6 +65,15 @@ def parts(booking):
 
 def state(booking):
     return completion([fetch(SessionBooking, booking.id)])[booking.id]
+
+
+def walk_in(kind, guests):
+    """A party whose guests gave no names."""
+    session = make_session(kind, local_start="2026-06-04T11:00")
+    booking_id = book_for_staff(
+        session.organisation_id, session.id, name="Ana Reyes", guests=guests, now=NOW
+    )
+    return fetch(SessionBooking, booking_id)
 
 
 def answers(booking):
@@ -100,7 +109,7 @@ def test_asking_nothing_any_more_is_a_version_too(kind):
     assert make_form(kind, expected=1) == 2
     row = fetch(SessionType, kind.id)
     assert (row.intake_form_version, row.intake_asks_guests) == (None, False)
-    booking = make_booking(make_session(kind))
+    booking = make_booked_line(make_session(kind))
     assert booking.intake_form_id is None
     assert make_form(kind, PRESSURE, expected=2) == 3
 
@@ -143,14 +152,14 @@ def test_a_booking_is_asked_what_was_in_force_and_keeps_it(kind, booking):
         (PRESSURE, SIGN),
     ]
     fill(booking, {BOOKER: {"q1": ["A birthday"]}})
-    newer = make_booking(make_session(kind, local_start="2026-06-13T10:00"))
+    newer = make_booked_line(make_session(kind, local_start="2026-06-13T10:00"))
     assert parts(newer)[0].fields[0].label == "Something else"
     versions = find_type_form(kind.organisation_id, kind.site_id, kind.id).versions
     assert [(it.version, it.answers) for it in versions] == [(2, 0), (1, 1)]
 
 
 def test_a_type_without_a_form_asks_nothing(kind):
-    booking = make_booking(make_session(kind))
+    booking = make_booked_line(make_session(kind))
     found = state(booking)
     assert (found.has_form, found.required, found.completed) == (False, False, True)
     assert parts(booking) == ()
@@ -164,7 +173,7 @@ def test_each_guest_gets_a_link_that_cannot_be_guessed(booking):
 
 def test_guests_get_no_link_when_only_the_booker_is_asked(kind):
     make_form(kind, WHEN)
-    booking = make_booking(make_session(kind), guests=2, names=("Jude Okafor",))
+    booking = make_booked_line(make_session(kind), guests=2, names=("Jude Okafor",))
     assert [guest.form_secret for guest in booking.guests] == [None, None]
 
 
@@ -184,9 +193,25 @@ def test_the_booker_fills_in_for_guests_without_a_name():
     assert state(booking).missing == ("Guest 2: 1 answer",)
 
 
+def test_a_booker_who_stays_at_home_is_asked_nothing_of_a_guest(kind):
+    make_form(kind, WHEN, PRESSURE)
+    names = ("Jude Okafor", "Noor Haddad")
+    booking = make_booked_line(make_session(kind), guests=2, names=names, who=(1, 2))
+    assert [(it.position, it.name, it.is_own) for it in parts(booking)] == [
+        (BOOKER, "Ana Reyes", True),
+        (0, "Jude Okafor", False),
+        (1, "Noor Haddad", False),
+    ]
+    assert state(booking).missing == (
+        "Ana Reyes: 1 answer",
+        "Jude Okafor: 1 answer",
+        "Noor Haddad: 1 answer",
+    )
+
+
 def test_positions_with_a_gap_belong_to_those_who_are_left(kind):
     make_form(kind, PRESSURE)
-    booking = make_booking(make_session(kind), guests=3, names=("Jude", "Noor"))
+    booking = make_booked_line(make_session(kind), guests=3, names=("Jude", "Noor"))
     row = fetch(SessionBooking, booking.id)
     row.guests.remove(row.guests[1])
     row.places = 2
@@ -278,10 +303,10 @@ def test_a_roster_asks_the_same_number_of_questions_however_long(kind):
         return number
 
     for number in range(2):
-        fill(make_booking(session, guests=1, name=f"Ana {number}"), {BOOKER: {"q1": ["x"]}})
+        fill(make_booked_line(session, guests=1, name=f"Ana {number}"), {BOOKER: {"q1": ["x"]}})
     few = cost()
     for _ in range(6):
-        fill(make_booking(session, guests=2, names=("Jude",)), {1: {"q2": ["Firm"]}})
+        fill(make_booked_line(session, guests=2, names=("Jude",)), {1: {"q2": ["Firm"]}})
     assert cost() == few
 
 
@@ -372,7 +397,7 @@ def test_a_guest_who_is_not_in_the_booking_is_not_found(booking):
 
 
 def test_d1_links_open_only_what_they_are_for(kind, booking):
-    other = make_booking(make_session(kind, local_start="2026-06-13T10:00"))
+    other = make_booked_line(make_session(kind, local_start="2026-06-13T10:00"))
     with pytest.raises(NotFound):
         find_booking_forms(other.order.secret, booking.id, now=NOW)
     for wrong in ("", "nothing", booking.order.secret):

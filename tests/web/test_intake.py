@@ -4,7 +4,7 @@ import pytest
 from conftest import NOW
 from factories import (
     fetch,
-    make_booking,
+    make_booked_line,
     make_form,
     make_session,
     make_site,
@@ -53,7 +53,7 @@ def booked(make):
         kind = make_type(site, slug="massage", name="Massage for two", max_per_guest=1)
         make_form(kind, *EVERY_KIND)
         session = make_session(kind, local_start="2026-06-04T18:00")
-        booking = make_booking(session, guests=2, names=("Jude Okafor",))
+        booking = make_booked_line(session, guests=2, names=("Jude Okafor",))
         make_staff(site, rights=RIGHTS)
         return {
             "type": kind.id,
@@ -117,7 +117,7 @@ def test_the_ticket_says_when_all_is_filled_in(visitor, booked):
 
 
 def test_a_ticket_of_a_type_without_a_form_has_no_such_section(visitor, make):
-    secret = make(lambda: make_booking(make_session()).order.secret)
+    secret = make(lambda: make_booked_line(make_session()).order.secret)
     assert not visitor.get(f"/bookings/{secret}").all(".due")
 
 
@@ -240,7 +240,7 @@ def test_a_nul_is_a_bad_request_and_a_flood_is_too_much(visitor, booked):
 
 
 def test_d1_the_page_of_another_order_is_not_found(visitor, booked, make):
-    other = make(lambda: make_booking(make_session()))
+    other = make(lambda: make_booked_line(make_session()))
     secret = make(lambda: fetch(SessionBooking, other.id).order.secret)
     for url in (
         f"/bookings/{secret}/forms/{booked['booking']}",
