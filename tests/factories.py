@@ -294,6 +294,7 @@ def make_order(
     name: str = "Ana Reyes",
     guests: int = 1,
     people: tuple[str, ...] = (),
+    who: list[tuple[int, ...]] | None = None,
     account_id: str | None = None,
     now: dt.datetime = NOW,
 ) -> str:
@@ -317,13 +318,21 @@ def make_order(
         name=name,
         email=email,
         people=people,
+        who=who,
         account_id=account_id,
         now=now,
     )
 
 
-def make_booking(
-    session: Session, *, guests: int = 1, names: tuple[str, ...] = (), name: str = "Ana Reyes"
+def make_booked_line(
+    session: Session,
+    *,
+    guests: int = 1,
+    names: tuple[str, ...] = (),
+    who: tuple[int, ...] | None = None,
+    name: str = "Ana Reyes",
 ) -> SessionBooking:
-    """The one booking of such an order."""
-    return find_order(make_order(session, guests=guests, people=names, name=name)).items[0].booking
+    """The one booking of such an order; `who` are the numbers of those who come (booker: 0)."""
+    chosen = None if who is None else [who]
+    secret = make_order(session, guests=guests, people=names, who=chosen, name=name)
+    return find_order(secret).items[0].booking

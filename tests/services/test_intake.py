@@ -281,7 +281,7 @@ def test_who_is_missing_what(booking):
 def test_two_guests_of_one_name_are_two_people():
     kind = make_type()
     make_form(kind, PRESSURE)
-    booking = make_booking(make_session(kind), guests=2, names=("Sam",), name="Sam")
+    booking = make_booked_line(make_session(kind), guests=2, names=("Sam",), name="Sam")
     assert state(booking).missing == ("Sam: 1 answer", "Sam: 1 answer")
 
 
