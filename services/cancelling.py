@@ -3,13 +3,40 @@
 import datetime as dt
 
 import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
 
 from domain.errors import NotFound, WrongState
-from models import LedgerEntry, Order, SessionBooking, db, new_object_id, transaction
+from models import LedgerEntry, Order, Session, SessionBooking, db, new_object_id, transaction
 from services.lines import LINE, lines_of
 from services.places import let_go, lock_sessions, raise_revision
 
 MAX_REASON = 500
+
+
+def find_cancellable(organisation_id: str, site_id: str, booking_id: str) -> SessionBooking:
+    """A confirmed booking with its session and order, to say what cancelling it would do.
+
+    Raises NotFound, WrongState as `cancel_for_staff` would.
+    """
+    booking = db.session.scalar(
+        sa.select(SessionBooking)
+        .where(
+            SessionBooking.organisation_id == organisation_id,
+            SessionBooking.site_id == site_id,
+            SessionBooking.id == booking_id,
+        )
+        .options(
+            joinedload(SessionBooking.session).joinedload(Session.room),
+            joinedload(SessionBooking.order),
+            joinedload(SessionBooking.order_item),
+        )
+    )
+    if booking is None:
+        raise NotFound("We couldn't find that booking.")
+    if booking.cancelled_at is not None:
+        raise WrongState("This booking was cancelled already.")
+    _check_can_end(booking)
+    return booking
 
 
 def cancel_for_staff(
@@ -32,10 +59,7 @@ def cancel_for_staff(
         booking = next(line for line in lines_of(order) if line.id == booking_id)
         if booking.cancelled_at is not None:
             return session_id
-        if booking.status != "confirmed":
-            raise WrongState("This booking isn't confirmed yet.")
-        if booking.checked_in_at is not None:
-            raise WrongState("This guest is here already. Undo the check-in first.")
+        _check_can_end(booking)
         type_id = booking.session_type_id
         charge = booking.order_item.unit_price * booking.places
         if not let_go(booking, by="staff", now=now):
@@ -58,6 +82,13 @@ def cancel_for_staff(
             order.state = "cancelled"
         raise_revision(organisation_id, [type_id])
         return session_id
+
+
+def _check_can_end(booking: SessionBooking) -> None:
+    if booking.status != "confirmed":
+        raise WrongState("This booking isn't confirmed yet.")
+    if booking.checked_in_at is not None:
+        raise WrongState("This guest is here already. Undo the check-in first.")
 
 
 def _place_of(organisation_id: str, site_id: str, booking_id: str) -> tuple[str, str]:

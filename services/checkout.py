@@ -81,9 +81,9 @@ def confirm_order(
         viewer = viewer_of(organisation_id, account_id, now=now)
         lines = _confirmable_lines(order, viewer, now)
         _name_guests(lines, [booker, *people], address, who)
-        customer = _find_or_add_customer(organisation_id, booker, address, account_id, now)
+        customer = find_or_add_customer(organisation_id, booker, address, account_id, now)
         _check_member_limit(lines, customer, now)
-        _settle(order, lines, customer, booker, address, now)
+        settle(order, lines, customer, booker, address, now)
         raise_revision(organisation_id, [line.session_type_id for line in lines])
         return order.secret
 
@@ -112,8 +112,8 @@ def book_for_staff(
         found = load_session(organisation_id, session_id)
         order = new_order(organisation_id, found, None, now, sold_by="staff")
         line = hold_line(order, found, guests, Viewer(is_staff=True), now)
-        customer = _find_or_add_customer(organisation_id, booker, address, None, now)
-        _settle(order, [line], customer, booker, address, now)
+        customer = find_or_add_customer(organisation_id, booker, address, None, now)
+        settle(order, [line], customer, booker, address, now)
         line.is_walk_in = True
         line.stage, line.checked_in_at = "arrived", now
         raise_revision(organisation_id, [found.session_type_id])
@@ -231,7 +231,7 @@ def _check_member_limit(
             line.order_item.policy = {**line.order_item.policy, "as_member": True}
 
 
-def _find_or_add_customer(
+def find_or_add_customer(
     organisation_id: str, name: str, email: str, account_id: str | None, now: dt.datetime
 ) -> Customer:
     """The booker's row: a signed-in person's own, whatever address the order has; else by address.
@@ -287,7 +287,7 @@ def _with_address(organisation_id: str, email: str) -> Customer | None:
     )
 
 
-def _settle(
+def settle(
     order: Order,
     lines: Sequence[SessionBooking],
     customer: Customer,
@@ -295,6 +295,7 @@ def _settle(
     email: str,
     now: dt.datetime,
 ) -> None:
+    """Sell the lines to this customer and charge them; raises HoldExpired (H2, M1)."""
     order.state, order.confirmed_at = "confirmed", now
     order.name, order.email, order.customer_id = name, email, customer.id
     db.session.flush()

@@ -9,7 +9,7 @@ from domain.memberships import ChangedMeanwhile
 from domain.overrides import MAX_REASON, NOBODY, may_override
 from domain.people import check_email, check_name
 from models import Customer, SessionBooking, db
-from services.checkout import _find_or_add_customer, _settle
+from services.checkout import find_or_add_customer, settle
 from services.customers import find_customer
 from services.eligibility import Explanation, desk_viewer, explain, find_session
 from services.idempotency import once
@@ -78,10 +78,10 @@ def book_in_spite(
         known = find_customer(organisation_id, customer_id) if customer_id else None
         order = new_order(organisation_id, found, None, now, sold_by="staff")
         line = hold_line(order, found, guests, desk_viewer(known), now)
-        customer: Customer = known or _find_or_add_customer(
+        customer: Customer = known or find_or_add_customer(
             organisation_id, booker, address, None, now
         )
-        _settle(order, [line], customer, booker, address, now)
+        settle(order, [line], customer, booker, address, now)
         _note(line, failed, why, account_id)
         raise_revision(organisation_id, [found.session_type_id])
         return line.id

@@ -6,6 +6,7 @@ from blueprints.account.presenting import cards_of
 from blueprints.clock import utcnow
 from blueprints.rendering import render
 from blueprints.security import SIGNED_IN, account_id, needs
+from services.intake import completion
 from services.own_bookings import list_own_bookings, list_own_memberships
 
 TABS = (("coming", "Coming"), ("past", "Past"), ("cancelled", "Cancelled"))
@@ -15,7 +16,9 @@ TABS = (("coming", "Coming"), ("past", "Past"), ("cancelled", "Cancelled"))
 @needs(SIGNED_IN)
 def bookings() -> Response:
     me, now = account_id() or "", utcnow()
-    cards = cards_of(list_own_bookings(me), now=now)
+    found = list_own_bookings(me)
+    forms = completion([row for row in found if row.session.end_time > now])
+    cards = cards_of(found, now=now)
     wanted = request.args.get("show", "coming")
     shown = wanted if wanted in dict(TABS) else "coming"
     return render(
@@ -23,6 +26,7 @@ def bookings() -> Response:
         tabs=[(key, words, len(getattr(cards, key))) for key, words in TABS],
         shown=shown,
         cards=getattr(cards, shown),
+        forms=forms,
         memberships=list_own_memberships(me, today=now.date()),
         email=current_user.email,
         is_personal=True,

@@ -1,13 +1,24 @@
 from wtforms import StringField
-from wtforms.validators import InputRequired, NumberRange
+from wtforms.validators import InputRequired, Length, NumberRange
 
 from blueprints.forms import Form, WholeNumber, obeys
 from domain.eligibility import MAX_PARTY
 from domain.people import check_name
+from services.cancelling import MAX_REASON
 
 
 def _check_guest_name(text: str) -> None:
     check_name(text, who="the guest's name")
+
+
+class CancelForm(Form):
+    reason = StringField(
+        "Why",
+        [
+            InputRequired(message="Say in a few words why it is cancelled."),
+            Length(max=MAX_REASON, message=f"Use at most {MAX_REASON} characters."),
+        ],
+    )
 
 
 class WalkInForm(Form):

@@ -253,7 +253,7 @@ STORIES = [
     Story("type, free day", at_free_day),
     Story("type, full day", at_day("evening-thermal-circuit", "waiting_list", "waitlist")),
     Story("type, members only", at_day("sunday-dawn-swim", "members_only", "Sign in")),
-    Story("type, for customers", at_day("prenatal-yoga", "members_only", "Sign in")),
+    Story("type, for customers", at_day("prenatal-yoga", "sign_in", "Sign in")),
     Story("type, a gap in the prices", at_day("tea-by-the-weir", "nothing", "Nothing to book")),
     Story("type, closed day", at_day("tea-by-the-weir", "closed", "No sessions")),
     Story("type, private hire", at_day("bath-house-to-yourselves", "available", "all yours")),

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from conftest import NOW
 from factories import (
     fetch,
+    make_booked_line,
     make_practitioner,
     make_room,
     make_session,
@@ -228,3 +229,31 @@ def test_p4_a_session_without_a_price_is_shown_as_such_and_not_given_away(maren,
     page = maren.get(f"/staff/bath/sessions/{row}")
     assert "no price rule matches" in page.text("main")
     maren.post(f"/staff/bath/sessions/{row}/walk-ins", {"name": "Walter", "guests": "1"}, 422)
+
+
+def test_a_booking_is_cancelled_from_the_roster_with_a_reason(app, visitor, make):
+    def build():
+        site = make_site(slug="bath")
+        make_staff(site)
+        row = make_session(make_type(site), capacity=3)
+        return row.id, make_booked_line(row, guests=2).id
+
+    session_id, booking_id = make(build)
+    url = f"/staff/bath/bookings/{booking_id}/cancellation"
+    visitor.sign_in("maren@example.com", "thermal-waters")
+    page = visitor.get(f"/staff/bath/sessions/{session_id}")
+    assert url in [str(link.get("href")) for link in page.all(".dots-menu a")]
+    page = visitor.get(url)
+    assert "2 places go back on sale at once, and £96.00 is no longer due." in page.text("main")
+    page = visitor.post(url, {"reason": "  "}, 422)
+    assert "Say in a few words why" in page.text("#reason-error")
+    page = visitor.post(url, {"reason": "x" * 501}, 422)
+    assert "at most 500" in page.text("#reason-error")
+    visitor.post(url, {"reason": "Boiler"}, 303)
+    visitor.post(url, {"reason": "Twice"}, 303)
+    with app.app_context():
+        booking = fetch(SessionBooking, booking_id)
+        assert (booking.cancelled_by, booking.cancel_reason) == ("staff", "Boiler")
+        assert fetch(Session, session_id).places_taken == 0
+    visitor.get(url, 409)
+    visitor.get("/staff/bath/bookings/nonsense/cancellation", 404)
