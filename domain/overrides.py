@@ -7,8 +7,6 @@ NOBODY = frozenset({"type_live", "session_live", "priced", "party_left", "places
 
 ABOUT_THE_PERSON = frozenset({"signed_in", "member", "max_bookings_per_member"})
 
-MAX_REASON = 500
-
 ASKED = {
     "type_live": "The offer is not archived",
     "session_live": "The session takes place",

@@ -6,11 +6,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
 from domain.errors import NotFound, WrongState
+from domain.reasons import check_reason
 from models import LedgerEntry, Order, Session, SessionBooking, db, new_object_id, transaction
 from services.lines import LINE, lines_of
 from services.places import let_go, lock_sessions, raise_revision
-
-MAX_REASON = 500
 
 
 def find_cancellable(organisation_id: str, site_id: str, booking_id: str) -> SessionBooking:
@@ -50,8 +49,10 @@ def cancel_for_staff(
     """End a confirmed booking on the venue's side; its session's id.
 
     Its places are free at once and its charge is taken back; repeating changes nothing. The
-    order is cancelled with its last line. Raises NotFound, WrongState for a guest who came.
+    order is cancelled with its last line. Raises RuleBroken without a reason,
+    NotFound, WrongState for a guest who came.
     """
+    why = check_reason(reason)
     with transaction():
         order_id, session_id = _place_of(organisation_id, site_id, booking_id)
         order = _lock_order(organisation_id, order_id)
@@ -64,7 +65,7 @@ def cancel_for_staff(
         charge = booking.order_item.unit_price * booking.places
         if not let_go(booking, by="staff", now=now):
             raise WrongState("This booking has just been changed. Look at it again.")
-        booking.cancel_reason = reason[:MAX_REASON]
+        booking.cancel_reason = why
         if charge:
             db.session.add(
                 LedgerEntry(

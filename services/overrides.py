@@ -4,10 +4,11 @@ import datetime as dt
 from collections.abc import Sequence, Set
 from typing import Any
 
-from domain.errors import NotAllowed, NotBookable, RuleBroken
+from domain.errors import NotAllowed, NotBookable
 from domain.memberships import ChangedMeanwhile
-from domain.overrides import MAX_REASON, NOBODY, may_override
+from domain.overrides import NOBODY, may_override
 from domain.people import check_email, check_name
+from domain.reasons import check_reason
 from models import Customer, SessionBooking, db
 from services.checkout import find_or_add_customer, settle
 from services.customers import find_customer
@@ -87,20 +88,6 @@ def book_in_spite(
         return line.id
 
     return once(organisation_id, key, body, deed, now)
-
-
-def check_reason(text: str) -> str:
-    """A reason of 1 to MAX_REASON characters, trimmed; raises RuleBroken."""
-    reason = " ".join(text.split())
-    if not reason:
-        raise RuleBroken(
-            "Say why, so that others understand it later.", code="reason_missing", field="reason"
-        )
-    if len(reason) > MAX_REASON:
-        raise RuleBroken(
-            f"Use at most {MAX_REASON} characters.", code="reason_too_long", field="reason"
-        )
-    return reason
 
 
 def _failed(asked: Explanation, shown: Sequence[str], rights: Set[str]) -> list[str]:

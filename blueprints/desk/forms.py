@@ -1,10 +1,10 @@
 from wtforms import StringField
-from wtforms.validators import InputRequired, Length, NumberRange
+from wtforms.validators import InputRequired, NumberRange
 
 from blueprints.forms import Form, WholeNumber, obeys
 from domain.eligibility import MAX_PARTY
 from domain.people import check_name
-from services.cancelling import MAX_REASON
+from domain.reasons import check_reason
 
 
 def _check_guest_name(text: str) -> None:
@@ -12,13 +12,7 @@ def _check_guest_name(text: str) -> None:
 
 
 class CancelForm(Form):
-    reason = StringField(
-        "Why",
-        [
-            InputRequired(message="Say in a few words why it is cancelled."),
-            Length(max=MAX_REASON, message=f"Use at most {MAX_REASON} characters."),
-        ],
-    )
+    reason = StringField("Why", [obeys(check_reason)])
 
 
 class WalkInForm(Form):

@@ -156,7 +156,7 @@ def cancel(site: str, booking_id: str) -> Any:
         venue.organisation_id,
         venue.id,
         booking_id,
-        reason=(form.reason.data or "").strip(),
+        reason=form.reason.data or "",
         now=utcnow(),
     )
     return redirect(url_for("desk.roster", site=site, session_id=session_id), code=303)

@@ -10,7 +10,7 @@ from domain.eligibility import MAX_PARTY
 from domain.errors import RuleBroken
 from domain.memberships import Days, check_type_name, read_day
 from domain.people import check_email, check_name
-from services.overrides import check_reason
+from domain.reasons import check_reason
 
 
 class Day(Field):
