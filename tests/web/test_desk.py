@@ -255,5 +255,5 @@ def test_a_booking_is_cancelled_from_the_roster_with_a_reason(app, visitor, make
         booking = fetch(SessionBooking, booking_id)
         assert (booking.cancelled_by, booking.cancel_reason) == ("staff", "Boiler")
         assert fetch(Session, session_id).places_taken == 0
-    visitor.get(url, 409)
+    visitor.get(url, 422)
     visitor.get("/staff/bath/bookings/nonsense/cancellation", 404)
