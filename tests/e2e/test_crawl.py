@@ -26,7 +26,10 @@ MOST_OF_A_PATTERN = 10
 SITES = ("stillwater-bath", "stillwater-reykjavik")
 PRIVATE = {"hydrotherapy", "friends-of-the-weir", "house-viewing"}
 STILLWATER = tuple(f"/{site}/" for site in SITES)
-NUMBERED = ("session_id", "booking_id", "secret", "type_id", "form_secret")
+NUMBERED = (
+    *("session_id", "booking_id", "secret", "type_id", "form_secret"),
+    *("customer_id", "membership_id"),
+)
 ID = re.compile(r"\b[0-9a-f]{24}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 SENT_BY_ALL = {"shop.hold", "checkout.confirm", "checkout.renew", "checkout.remove"}
 DESK = {"desk.check_in", "desk.no_show", "desk.stage", "desk.walk_in", "desk.end"}
@@ -375,6 +378,8 @@ def test_d1_the_desk_of_north_light_is_not_found(crawl, ids, person):
         "session_id": theirs["sessions"][0],
         "booking_id": theirs["session_bookings"][0],
         "type_id": theirs["session_types"][0],
+        "customer_id": theirs["customers"][0],
+        "membership_id": theirs["memberships"][0],
     }
     for rule in crawler.desk_rules():
         values = {name: own[name] for name in rule.arguments - {"site"}}
