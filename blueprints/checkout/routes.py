@@ -7,6 +7,7 @@ from flask_wtf.csrf import CSRFError
 from blueprints.checkout.forms import DetailsForm
 from blueprints.checkout.presenting import Guests
 from blueprints.clock import utcnow
+from blueprints.errors import rule_broken, stale_form
 from blueprints.rendering import render
 from blueprints.security import PUBLIC, account_id, needs
 from blueprints.visits import (
@@ -17,7 +18,14 @@ from blueprints.visits import (
     last_order,
     start_another_turn,
 )
-from domain.errors import HoldCeilingReached, HoldExpired, KeyReused, NotBookable, RuleBroken
+from domain.errors import (
+    HoldCeilingReached,
+    HoldExpired,
+    KeyReused,
+    NotBookable,
+    NotFound,
+    RuleBroken,
+)
 from models import Order
 from services.basket import (
     change_guests,
@@ -42,6 +50,13 @@ bp = Blueprint("checkout", __name__)
 def basket(site: str) -> Response:
     venue = find_venue(site)
     return _basket_page(venue)
+
+
+@bp.get("/<site>/basket/lines/<booking_id>/guests")
+@needs(PUBLIC)
+def back_to_basket(site: str, booking_id: str) -> Any:
+    """Where the address line leads after a change was refused there."""
+    return redirect(url_for("checkout.basket", site=site))
 
 
 @bp.post("/<site>/basket/lines/<booking_id>/guests")
@@ -117,11 +132,14 @@ def confirm(site: str) -> Any:
 
 
 @bp.errorhandler(CSRFError)
-def stale(_error: CSRFError) -> Any:
+def stale(error: CSRFError) -> Any:
     """The form again with what was typed: only its token was old."""
     if request.endpoint != "checkout.confirm":
-        raise _error
-    venue = find_venue((request.view_args or {})["site"])
+        return stale_form(error)
+    try:
+        venue = find_venue((request.view_args or {})["site"])
+    except NotFound as missing:
+        return rule_broken(missing)
     order = find_basket(basket_secret(venue.id), now=utcnow())
     old = RuleBroken("This page was old. Look it over and press Confirm again.")
     return _page(venue, order, DetailsForm(), status=400, refusal=old)

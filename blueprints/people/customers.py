@@ -59,6 +59,17 @@ def customer(site: str, customer_id: str) -> Response:
     return _customer(customer_id)
 
 
+@bp.get("/<site>/customers/<customer_id>/memberships")
+@bp.get("/<site>/customers/<customer_id>/memberships/<membership_id>/days")
+@bp.get("/<site>/customers/<customer_id>/memberships/<membership_id>/pause")
+@bp.get("/<site>/customers/<customer_id>/memberships/<membership_id>/resumption")
+@bp.get("/<site>/customers/<customer_id>/memberships/<membership_id>/end")
+@needs(CUSTOMERS)
+def back_to_customer(site: str, customer_id: str, membership_id: str = "") -> Any:
+    """Where the address line leads after a form was refused there."""
+    return redirect(url_for("people.customer", site=site, customer_id=customer_id))
+
+
 @bp.post("/<site>/customers/<customer_id>/memberships")
 @needs(CUSTOMERS)
 def give(site: str, customer_id: str) -> Any:

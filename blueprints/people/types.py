@@ -41,6 +41,15 @@ def add_membership_type(site: str) -> Any:
     return _memberships("new", form, status=422)
 
 
+@bp.get("/<site>/memberships/imports")
+@bp.get("/<site>/memberships/<type_id>/name")
+@bp.get("/<site>/memberships/<type_id>/restoration")
+@needs(CUSTOMERS)
+def back_to_memberships(site: str, type_id: str = "") -> Any:
+    """Where the address line leads after a form was refused there."""
+    return redirect(url_for("people.memberships", site=site))
+
+
 @bp.post("/<site>/memberships/<type_id>/name")
 @needs(CUSTOMERS)
 def rename_membership_type(site: str, type_id: str) -> Any:

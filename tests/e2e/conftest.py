@@ -161,29 +161,30 @@ class Shop:
         """A session bookable by visitors, with places to spare, that no other story was given."""
         with self.app.app_context():
             now = read_clock()
-            month = divmod(NOW.year * 12 + NOW.month - 1 + months_ahead, 12)
             asked = {"viewer": Viewer(), "guests": guests, "now": now}
             key = find_page_key(site, type_slug)
-            page = find_type_page(key, **asked, month=(month[0], month[1] + 1), date=None)
-            days = [day for week in page.month.weeks for day in week if day and day.from_price]
-            days = [day for day in days if day.sessions_available]
-            for day in days:
-                found = find_type_page(key, **asked, month=None, date=day.date)
-                for one in found.slots:
-                    facts = one.offering.slot
-                    is_free = one.offering.is_bookable and one.offering.left >= places
-                    if is_free and facts.id not in self.given:
-                        self.given.add(facts.id)
-                        door = f"/{site}/book/{type_slug}"
-                        return Slot(
-                            id=facts.id,
-                            type_slug=type_slug,
-                            date=day.date,
-                            left=one.offering.left,
-                            capacity=facts.capacity,
-                            door=door,
-                            path=f"{door}?date={day.date}" + f"&guests={guests}" * (guests > 1),
-                        )
+            # Stories that don't ask for a month of their own may go on into the next ones.
+            for ahead in [months_ahead] if months_ahead else range(3):
+                month = divmod(NOW.year * 12 + NOW.month - 1 + ahead, 12)
+                page = find_type_page(key, **asked, month=(month[0], month[1] + 1), date=None)
+                days = [day for week in page.month.weeks for day in week if day and day.from_price]
+                for day in [day for day in days if day.sessions_available]:
+                    found = find_type_page(key, **asked, month=None, date=day.date)
+                    for one in found.slots:
+                        facts = one.offering.slot
+                        is_free = one.offering.is_bookable and one.offering.left >= places
+                        if is_free and facts.id not in self.given:
+                            self.given.add(facts.id)
+                            door = f"/{site}/book/{type_slug}"
+                            return Slot(
+                                id=facts.id,
+                                type_slug=type_slug,
+                                date=day.date,
+                                left=one.offering.left,
+                                capacity=facts.capacity,
+                                door=door,
+                                path=f"{door}?date={day.date}" + f"&guests={guests}" * (guests > 1),
+                            )
         raise LookupError(f"The demo has no session of {type_slug} left for this story")
 
     def day(self, type_slug: str, state: str, *, site: str = BATH) -> str:

@@ -430,3 +430,26 @@ class TestCalendarForEachPerson:
         assert page.one("#day .why a")["href"].startswith("/account/sign-in?next=")
         visitor.sign_in(member, "quiet-rooms")
         assert "from £48" in self.cell(visitor, "account")
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("/bath/checkout", 400),
+        ("/bath/checkout/renewal", 400),
+        ("/bath/checkout/rebuild", 400),
+        ("/bath/checkout/people", 400),
+        ("/bath/basket/lines/x/guests", 400),
+        ("/nowhere/checkout", 404),
+    ],
+)
+def test_an_old_token_is_answered_calmly_at_every_door_of_the_basket(visitor, make, url, status):
+    rows = shop(make, bath={})
+    book(visitor, "bath", rows["bath"])
+    visitor.post(url, {"csrf_token": "old", "name": "Ana"}, status)
+
+
+def test_the_address_of_a_refused_change_leads_back_to_the_basket(visitor, make):
+    shop(make, bath={})
+    page = visitor.get("/bath/basket/lines/x/guests", 302)
+    assert page.response.headers["Location"] == "/bath/basket"
