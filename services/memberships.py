@@ -333,12 +333,23 @@ def _change(
         ) from error
 
 
-def _lock_type(organisation_id: str, type_id: str) -> MembershipType:
-    row = db.session.scalar(
-        sa.select(MembershipType)
-        .where(MembershipType.organisation_id == organisation_id, MembershipType.id == type_id)
-        .with_for_update()
+def find_type(organisation_id: str, type_id: str) -> MembershipType:
+    """A membership type of the organisation, archived or not; raises NotFound."""
+    return _found_type(_type_query(organisation_id, type_id))
+
+
+def _type_query(organisation_id: str, type_id: str) -> sa.Select[MembershipType]:
+    return sa.select(MembershipType).where(
+        MembershipType.organisation_id == organisation_id, MembershipType.id == type_id
     )
+
+
+def _lock_type(organisation_id: str, type_id: str) -> MembershipType:
+    return _found_type(_type_query(organisation_id, type_id).with_for_update())
+
+
+def _found_type(query: sa.Select[MembershipType]) -> MembershipType:
+    row = db.session.scalar(query)
     if row is None:
         raise NotFound("We couldn't find that membership.")
     return row

@@ -14,7 +14,7 @@ from blueprints.visits import deed_key
 from domain.errors import KeyReused, NotFound, RuleBroken
 from domain.local_time import local_day
 from domain.memberships import ChangedMeanwhile, say_date, say_days
-from services.customers import find_customer_page, list_customers
+from services.customers import find_customer, find_customer_page, list_customers
 from services.memberships import (
     change_membership_days,
     end_membership,
@@ -67,6 +67,7 @@ def customer(site: str, customer_id: str) -> Response:
 @needs(CUSTOMERS)
 def back_to_customer(site: str, customer_id: str, membership_id: str = "") -> Any:
     """Where the address line leads after a form was refused there."""
+    find_customer(current_desk().venue.organisation_id, customer_id)
     return redirect(url_for("people.customer", site=site, customer_id=customer_id))
 
 

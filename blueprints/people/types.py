@@ -11,7 +11,14 @@ from blueprints.visits import deed_key
 from domain.errors import KeyReused, NotFound, RuleBroken
 from domain.local_time import local_day
 from domain.memberships import ChangedMeanwhile
-from services.memberships import add_type, archive_type, list_types, rename_type, restore_type
+from services.memberships import (
+    add_type,
+    archive_type,
+    find_type,
+    list_types,
+    rename_type,
+    restore_type,
+)
 
 
 @bp.get("/<site>/memberships")
@@ -45,8 +52,10 @@ def add_membership_type(site: str) -> Any:
 @bp.get("/<site>/memberships/<type_id>/name")
 @bp.get("/<site>/memberships/<type_id>/restoration")
 @needs(CUSTOMERS)
-def back_to_memberships(site: str, type_id: str = "") -> Any:
+def back_to_memberships(site: str, type_id: str | None = None) -> Any:
     """Where the address line leads after a form was refused there."""
+    if type_id is not None:
+        find_type(current_desk().venue.organisation_id, type_id)
     return redirect(url_for("people.memberships", site=site))
 
 
