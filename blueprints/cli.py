@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 
 from blueprints.clock import read_clock
 from blueprints.working import drain
+from domain.words import count
 from services.demo import is_empty, list_sign_ins, load_demo
 from services.doctor import examine
 from services.places import release_expired_holds
@@ -102,5 +103,6 @@ def doctor() -> None:
     for sentence in wrong:
         click.echo(sentence)
     if wrong:
-        raise click.ClickException(f"{len(wrong)} things are wrong.")
+        verb = "is" if len(wrong) == 1 else "are"
+        raise click.ClickException(f"{count(len(wrong), 'thing')} {verb} wrong.")
     click.echo("sundial: all is well")

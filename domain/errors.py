@@ -14,6 +14,10 @@ class RuleBroken(Exception):
             self.code = code
 
 
+NO_REFUSALS = ("hold_expired", "hold_ceiling", "key_reused", "guests_chosen")
+"""What a booking form can also be told: about its clock, its key and the people it names."""
+
+
 class NotFound(RuleBroken):
     """Missing, or another organisation's: the two are never told apart (R1, D1)."""
 

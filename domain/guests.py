@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from domain.errors import RuleBroken
+from domain.errors import NotBookable, RuleBroken
 from domain.words import count, say_time, say_weekday_short
 
 BOOKER = 0
@@ -92,7 +92,7 @@ def check_assignment(lines: Sequence[Attending], chosen: Assignment, keys: Seque
             seen = (line.type_id, keys[one])
             times[seen] += 1
             if line.max_per_guest is not None and times[seen] > line.max_per_guest:
-                raise RuleBroken(
+                raise NotBookable(
                     f"One guest can have {line.name} {count(line.max_per_guest, 'time')}, "
                     "so choose somebody else for one of the places.",
                     code="max_per_guest",

@@ -106,6 +106,8 @@ class SessionBooking(Tenant, Base):
     expires_at: Mapped[dt.datetime | None]
     cancelled_at: Mapped[dt.datetime | None]
     cancelled_by: Mapped[str | None]
+    # When the customer was told that the hold ran out: a rebuilt or left line is not told again.
+    told_at: Mapped[dt.datetime | None]
     cancel_reason: Mapped[str] = mapped_column(default="")
     # Staff who booked in spite of a rule: which checks failed, why it was done, by whose account.
     overridden: Mapped[list[str]] = mapped_column(sa.JSON, default=list)

@@ -18,11 +18,9 @@ from models import (
     db,
     unbound,
 )
+from services.intake import own_position
 
 _EVERYWHERE = unbound("people may have a copy of all that is held about them")
-
-OWN_POSITIONS = (BOOKER, 0)
-"""The booker's questions and the first guest's; what other guests answered is theirs."""
 
 
 def export_account(account_id: str, *, now: dt.datetime) -> dict[str, Any]:
@@ -146,10 +144,11 @@ def _line(item: OrderItem) -> dict[str, Any]:
         "cancelled_by": booking.cancelled_by,
         "cancel_reason": booking.cancel_reason,
         "guests": [{"name": guest.name, "email": guest.email} for guest in booking.guests],
+        # What other guests answered is theirs.
         "answers": [
             {"answers": answer.answers, "updated_at": _instant(answer.updated_at)}
             for answer in booking.answers
-            if answer.position in OWN_POSITIONS
+            if answer.position in (BOOKER, own_position(booking))
         ],
     }
 

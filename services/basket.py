@@ -73,12 +73,19 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class RebuiltLine:
-    """What became of one expired line when the basket was rebuilt (H4)."""
+    """What became of one expired line when the basket was rebuilt (H4); prices of the line."""
 
     name: str
     sentence: str
     is_held: bool
-    price_changed: bool = False
+    old_price: int = 0
+    new_price: int = 0
+    currency: str = ""
+
+    @property
+    def price_changed(self) -> bool:
+        """Whether the line costs something else than before (P6)."""
+        return self.is_held and self.old_price != self.new_price
 
 
 def hold_places(
@@ -213,7 +220,6 @@ def rebuild_basket(
         if not live_lines(order, now=now):
             order.held_since = now
         for line in sorted(expired_lines(order), key=lambda line: line.session_id):
-            old_price = line.order_item.unit_price
             found = load_session(organisation_id, line.session_id)
             try:
                 with db.session.begin_nested():
@@ -221,10 +227,12 @@ def rebuild_basket(
             except NotBookable as refusal:
                 outcome.append(RebuiltLine(line.session_type_name, refusal.sentence, False))
             else:
-                changed = fresh.order_item.unit_price != old_price
-                outcome.append(RebuiltLine(line.session_type_name, "", True, changed))
-            # Its story has been told: the next rebuild must not try it again.
-            line.cancelled_by = "customer"
+                old, new = (it.order_item.unit_price * it.places for it in (line, fresh))
+                outcome.append(
+                    RebuiltLine(line.session_type_name, "", True, old, new, order.currency)
+                )
+            # The next rebuild must not try it again.
+            line.told_at = now
             touched.add(line.session_type_id)
         raise_revision(organisation_id, touched)
     return outcome
@@ -349,7 +357,7 @@ def _open_basket(
     if not live_lines(order, now=now):
         order.held_since = now
         for line in expired_lines(order):
-            line.cancelled_by = "customer"
+            line.told_at = now
     return order, touched
 
 

@@ -43,6 +43,9 @@ from services.lines import (
 from services.persons import count_booked, list_memberships, lock_person
 from services.places import raise_revision, sell
 
+LIMITED = "This has a limit for each person. Sign in to book it with this address, or ask us."
+"""Says the same whoever owns the address, and nothing of what they have booked."""
+
 SOLD = ("confirmed", "cancelled")
 """States of an order that has once been confirmed."""
 
@@ -82,7 +85,7 @@ def confirm_order(
         lines = _confirmable_lines(order, viewer, now)
         _name_guests(lines, [booker, *people], address, who)
         customer = find_or_add_customer(organisation_id, booker, address, account_id, now)
-        _check_member_limit(lines, customer, now)
+        _check_member_limit(lines, customer, now, is_own=account_id is not None)
         settle(order, lines, customer, booker, address, now)
         raise_revision(organisation_id, [line.session_type_id for line in lines])
         return order.secret
@@ -202,9 +205,12 @@ def _person_name(people: Sequence[str], person: int) -> str:
 
 
 def _check_member_limit(
-    lines: Sequence[SessionBooking], customer: Customer, now: dt.datetime
+    lines: Sequence[SessionBooking], customer: Customer, now: dt.datetime, *, is_own: bool
 ) -> None:
-    """Baskets of one person, signed in or not, must not pass the limit together (C8)."""
+    """Baskets of one person, signed in or not, must not pass the limit together (C8).
+
+    Who has not signed in is not told what the owner of the address has booked.
+    """
     limited = [line for line in lines if line.session.session_type.max_bookings_per_member]
     if not limited:
         return
@@ -226,7 +232,7 @@ def _check_member_limit(
         )
         over = next(check for check in checks if check.code == "max_bookings_per_member")
         if not over.passed:
-            raise NotBookable(over.sentence, code=over.code)
+            raise NotBookable(over.sentence if is_own else LIMITED, code=over.code)
         if viewer.types_valid_on(line.session.local_start.date()):
             line.order_item.policy = {**line.order_item.policy, "as_member": True}
 

@@ -20,7 +20,7 @@ from models import (
     transaction,
 )
 from services.customers import names_of_accounts
-from services.intake import Completion, completion
+from services.intake import Completion, completion, own_position
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ class RosterLine:
     is_walk_in: bool
     balance: int
     forms: Completion
+    booker_comes: bool = True
     overridden: tuple[str, ...] = ()
     override_reason: str = ""
     booked_by: str = ""
@@ -245,6 +246,7 @@ def _block(row: Session) -> Block:
 def _line(
     booking: SessionBooking, balance: int, names: dict[str, str], forms: Completion
 ) -> RosterLine:
+    own = own_position(booking)
     return RosterLine(
         id=booking.id,
         name=booking.order.name,
@@ -252,7 +254,8 @@ def _line(
         phone=booking.customer.phone if booking.customer else "",
         order_ref=booking.order.order_ref,
         places=booking.places,
-        guests=tuple(guest.name for guest in booking.guests[1:]),
+        guests=tuple(guest.name for guest in booking.guests if guest.position != own),
+        booker_comes=own is not None,
         stage=booking.stage,
         checked_in_at=booking.checked_in_at,
         is_no_show=booking.is_no_show,

@@ -29,7 +29,9 @@ def examine() -> list[str]:
     """A sentence for everything that is wrong in this database."""
     return [
         *find_wrong_counters(),
+        *find_oversold(),
         *find_sold_and_given_away(),
+        *find_missing_guests(),
         *find_broken_limits(),
         *find_wrong_sums(),
     ]
@@ -56,6 +58,44 @@ def find_wrong_counters() -> list[str]:
         f"its bookings have {row[2]} and {row[4]}."
         for row in rows
     ]
+
+
+def find_oversold() -> list[str]:
+    """A sentence for every session with more places or parties taken than it has (H1, R9)."""
+    rows = db.session.execute(
+        sa.select(
+            Session.id,
+            Session.places_taken,
+            Session.capacity,
+            Session.parties_taken,
+            Session.max_baskets,
+        ).where(
+            sa.or_(
+                Session.places_taken > Session.capacity,
+                Session.parties_taken > Session.max_baskets,
+            )
+        ),
+        execution_options=EVERYWHERE,
+    )
+    return [
+        f"Session {row[0]}: {row[1]} of {row[2]} places and {row[3]} parties are taken"
+        + (f", {row[4]} are allowed." if row[4] is not None else ".")
+        for row in rows
+    ]
+
+
+def find_missing_guests() -> list[str]:
+    """A sentence for every sold line that names some guests, but not as many as its places."""
+    named = sa.func.count(Guest.id)
+    rows = db.session.execute(
+        sa.select(SessionBooking.id, SessionBooking.places, named)
+        .join(Guest, Guest.session_booking_id == SessionBooking.id)
+        .where(SessionBooking.status == "confirmed", SessionBooking.cancelled_at.is_(None))
+        .group_by(SessionBooking.id, SessionBooking.places)
+        .having(named != SessionBooking.places),
+        execution_options=EVERYWHERE,
+    )
+    return [f"Booking {row[0]}: {row[1]} places, {row[2]} guests are named." for row in rows]
 
 
 def find_sold_and_given_away() -> list[str]:
@@ -165,7 +205,8 @@ def _wrong_parties(lines: Sequence[_Line]) -> Iterable[str]:
     for line in lines:
         least, most = line.limit("min_guests"), line.limit("max_guests")
         if (least and line.places < least) or (most and line.places > most):
-            yield f"Booking {line.id}: a party of {line.places}, agreed were {least} to {most}."
+            agreed = f"{least or 1} to {most}" if most else f"{least} or more"
+            yield f"Booking {line.id}: a party of {line.places}, agreed were {agreed}."
 
 
 def _too_often_in_a_basket(lines: Sequence[_Line]) -> Iterable[str]:

@@ -271,7 +271,7 @@ def expired_lines(order: Order, *, now: dt.datetime | None = None) -> list[Sessi
     return [
         line
         for line in lines_of(order)
-        if line.cancelled_by == "expired"
+        if (line.cancelled_by == "expired" and line.told_at is None)
         or (
             now is not None
             and line.cancelled_at is None

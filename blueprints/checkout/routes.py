@@ -8,8 +8,8 @@ from blueprints.checkout.forms import DetailsForm
 from blueprints.checkout.presenting import Guests
 from blueprints.clock import utcnow
 from blueprints.errors import rule_broken, stale_form
-from blueprints.rendering import render
-from blueprints.security import PUBLIC, account_id, needs
+from blueprints.rendering import render, say_amount
+from blueprints.security import PUBLIC, account_id, count_sign_in_try, needs
 from blueprints.visits import (
     basket_secret,
     current_viewer,
@@ -38,7 +38,7 @@ from services.basket import (
 )
 from services.checkout import confirm_order, is_confirmed
 from services.facts import Venue
-from services.lines import live_lines
+from services.lines import known_customer, live_lines
 from services.related import suggest_cross_sell
 from services.venues import find_venue
 
@@ -91,7 +91,9 @@ def checkout(site: str) -> Response:
     order = find_basket(basket_secret(venue.id), now=utcnow())
     if order is None:
         return _empty(venue)
-    form = DetailsForm(formdata=None, name=order.name, email=order.email)
+    # Whoever signs in with a full basket need not type what is known either.
+    _, name, email = known_customer(venue.organisation_id, account_id())
+    form = DetailsForm(formdata=None, name=order.name or name, email=order.email or email)
     return _page(venue, order, form)
 
 
@@ -123,7 +125,12 @@ def confirm(site: str) -> Any:
             now=utcnow(),
         )
     except (HoldExpired, KeyReused, NotBookable) as refusal:
-        return _page(venue, _again(secret), form, status=409, refusal=refusal)
+        if refusal.code == "max_bookings_per_member" and account_id() is None:
+            # Whoever tries address after address is slowed down as at the sign-in.
+            count_sign_in_try()
+        if refusal.field is None:
+            return _page(venue, _again(secret), form, status=409, refusal=refusal)
+        return _page(venue, _again(secret), form, status=422, broken=refusal)
     except RuleBroken as broken:
         form.refuse(broken)
         return _page(venue, _again(secret), form, status=422, broken=broken)
@@ -181,7 +188,11 @@ def rebuild(site: str) -> Any:
         if not line.is_held:
             flash(f"{line.name}: {line.sentence}", "bad")
         elif line.price_changed:
-            flash(f"{line.name} is held again. Its price has changed since.", "warn")
+            old, new = (
+                say_amount(price, line.currency, venue.locale)
+                for price in (line.old_price, line.new_price)
+            )
+            flash(f"{line.name} is held again. It now costs {new} instead of {old}.", "warn")
         else:
             flash(f"{line.name} is held for you again.", "ok")
     return _back(site)

@@ -185,6 +185,7 @@ def upgrade() -> None:
         batch_op.alter_column("guest_names", new_column_name="typed")
 
     with op.batch_alter_table("session_bookings", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("told_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(
             sa.Column("cancel_reason", sa.Text(), nullable=False, server_default="")
         )
@@ -241,6 +242,7 @@ def downgrade() -> None:
         batch_op.drop_column("override_reason")
         batch_op.drop_column("overridden")
         batch_op.drop_column("cancel_reason")
+        batch_op.drop_column("told_at")
 
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.alter_column("typed", new_column_name="guest_names")

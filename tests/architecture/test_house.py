@@ -12,6 +12,7 @@ from flask_migrate import check as check_models
 from flask_migrate import downgrade, upgrade
 
 from domain.eligibility import CHECKS
+from domain.errors import NO_REFUSALS, HoldCeilingReached, HoldExpired, KeyReused
 from models import Base, db
 
 SOURCE = [
@@ -122,6 +123,13 @@ def test_r20_no_booking_is_refused_without_a_code_of_the_one_list():
             # Passed on from a check, which has one of the list.
             assert code is not None, place
             assert ast.unparse(code).endswith(".code"), place
+    # Whatever else the doors of booking raise is about the form, not about who may book.
+    for name in ("basket", "checkout", "lines", "places"):
+        text = (ROOT / "services" / f"{name}.py").read_text()
+        assert not re.findall(r"raise RuleBroken", text), name
+    said = set(re.findall(r'code="(\w+)"', (ROOT / "domain" / "guests.py").read_text()))
+    assert said <= {*CHECKS, *NO_REFUSALS}
+    assert {HoldExpired.code, HoldCeilingReached.code, KeyReused.code} <= set(NO_REFUSALS)
     tree = ast.parse((ROOT / "domain" / "eligibility.py").read_text())
     checks = {
         node.args[0].value

@@ -167,7 +167,7 @@ def test_h4_an_expired_basket_is_rebuilt_in_one_press_and_says_what_changed(app,
     page = visitor.get("/bath/basket")
     said = " ".join(note.get_text(" ") for note in page.all(".note"))
     assert "Bath is held for you again." in said
-    assert "Sauna is held again. Its price has changed since." in said
+    assert "Sauna is held again. It now costs £198.00 instead of £96.00." in said
     assert "£294.00" in page.text(".aside .total")
 
 
