@@ -453,3 +453,63 @@ def test_the_address_of_a_refused_change_leads_back_to_the_basket(visitor, make)
     shop(make, bath={})
     page = visitor.get("/bath/basket/lines/x/guests", 302)
     assert page.response.headers["Location"] == "/bath/basket"
+
+
+def test_who_signs_in_with_a_full_basket_need_not_type_what_is_known(visitor, make):
+    rows = shop(make, bath={})
+    make(make_account)
+    book(visitor, "bath", rows["bath"])
+    visitor.sign_in("ana@example.com", "quiet-rooms")
+    form = visitor.get("/bath/checkout").form("#details")
+    assert (form["name"], form["email"]) == ("Ana Reyes", "ana@example.com")
+
+
+@pytest.mark.parametrize(("minutes", "warned"), [(12, False), (14, True)])
+def test_h3_the_last_two_minutes_are_told_without_script_too(app, visitor, make, minutes, warned):
+    rows = shop(make, bath={})
+    book(visitor, "bath", rows["bath"])
+    age_holds(app, minutes)
+    for url in ("/bath/basket", "/bath/checkout"):
+        note = visitor.get(url).one("[data-when-low]")
+        assert note.has_attr("hidden") is not warned
+        assert "Keep my places" in note.get_text()
+
+
+class TestStrangers:
+    """Nobody learns from a refusal what the owner of an address has booked."""
+
+    @pytest.fixture
+    def rows(self, make):
+        def build():
+            site = make_site(slug="bath")
+            account = make_account()
+            make_member(site.organisation_id, account)
+            kind = make_type(site, slug="yoga", max_bookings_per_member=1)
+            return {"yoga": make_session(kind).id}
+
+        return make(build)
+
+    def buy(self, visitor, rows, status):
+        book(visitor, "yoga", rows["yoga"], guests=1, key=visitor.token())
+        form = visitor.get("/bath/checkout").form("#details")
+        given = {**form, "name": "Ana", "email": "ana@example.com"}
+        return visitor.post("/bath/checkout", given, status)
+
+    def test_the_sentence_says_nothing_of_bookings_or_memberships(
+        self, visitor, other_visitor, rows
+    ):
+        self.buy(visitor, rows, 303)
+        page = self.buy(other_visitor, rows, 409)
+        said = page.text(".note--bad")
+        assert "This has a limit for each person." in said
+        assert "booked this" not in said
+        assert "member" not in said
+
+    def test_address_after_address_is_slowed_down(self, app, visitor, other_visitor, rows):
+        app.config["SIGN_IN_LIMIT"] = "3 per minute"
+        self.buy(visitor, rows, 303)
+        book(other_visitor, "yoga", rows["yoga"], guests=1)
+        form = other_visitor.get("/bath/checkout").form("#details")
+        given = {**form, "name": "Ana", "email": "ana@example.com"}
+        said = [other_visitor.post("/bath/checkout", given).status for _ in range(5)]
+        assert said == [409, 409, 409, 429, 429]
