@@ -72,9 +72,25 @@ def take_shop(browser: Browser, address: str) -> None:
     page.get_by_role("button", name="Confirm").click()
     page.wait_for_url("**/bookings/**")
     take(page, "confirmation")
+    for path in ("evening-thermal-circuit?guests=2", "warm-stone-massage"):
+        page.goto(f"{address}/stillwater-bath/book/{path}")
+        page.locator("form.slot button").first.click()
+        page.wait_for_load_state("networkidle")
+    page.goto(f"{address}/stillwater-bath/basket")
+    take(page, "basket")
     phone = open_page(browser, width=390, height=844, scheme="dark")
     phone.goto(f"{address}/stillwater-bath/book/evening-thermal-circuit")
     take(phone, "month-calendar-phone")
+
+
+def take_account(browser: Browser, address: str) -> None:
+    page = open_page(browser, width=1280, height=900, scheme="light")
+    page.goto(f"{address}/account/sign-in")
+    page.get_by_label("Email").fill("ana.reyes@example.com")
+    page.get_by_label("Password").fill("quiet-rooms-34")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/account/")
+    take(page, "my-bookings")
 
 
 def take_desk(browser: Browser, address: str) -> None:
@@ -126,6 +142,7 @@ def main() -> None:
                 args=[*QUIET, *root],
             )
             take_shop(browser, f"http://127.0.0.1:{server.server_port}")
+            take_account(browser, f"http://127.0.0.1:{server.server_port}")
             take_desk(browser, f"http://127.0.0.1:{server.server_port}")
             browser.close()
         server.shutdown()
