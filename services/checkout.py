@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
-from domain.eligibility import Party, Viewer, can_book
+from domain.eligibility import Viewer
 from domain.errors import HoldExpired, NotBookable, NotFound
 from domain.guests import BOOKER, check_assignment, people_needed, usual_assignment
 from domain.people import check_email, check_name, email_key, guest_key
@@ -23,7 +23,7 @@ from models import (
     new_object_id,
 )
 from services.accounts import viewer_of
-from services.facts import membership_of, offer_of, slot_of, venue_of
+from services.facts import offer_of, slot_of, venue_of
 from services.idempotency import once
 from services.intake import attach_forms
 from services.lines import (
@@ -40,7 +40,7 @@ from services.lines import (
     lock_order,
     new_order,
 )
-from services.persons import count_booked, list_memberships, lock_person
+from services.persons import ask_member_limit, lock_person
 from services.places import raise_revision, sell
 
 LIMITED = "This has a limit for each person. Sign in to book it with this address, or ask us."
@@ -214,26 +214,13 @@ def _check_member_limit(
     limited = [line for line in lines if line.session.session_type.max_bookings_per_member]
     if not limited:
         return
-    organisation_id = customer.organisation_id
     person = lock_person(customer)
-    held = tuple(membership_of(row) for row in list_memberships(organisation_id, person))
-    viewer = Viewer(
-        is_signed_in=customer.account_id is not None,
-        memberships=held,
-        booked_on=count_booked(organisation_id, person),
-    )
     for line in limited:
-        checks = can_book(
-            offer_of(line.session.session_type, venue_of(line.order.site)),
-            slot_of(line.session),
-            Party(guests=line.places, is_held=True),
-            viewer,
-            now,
-        )
-        over = next(check for check in checks if check.code == "max_bookings_per_member")
+        offer = offer_of(line.session.session_type, venue_of(line.order.site))
+        over, as_member = ask_member_limit(customer, person, offer, slot_of(line.session), now)
         if not over.passed:
             raise NotBookable(over.sentence if is_own else LIMITED, code=over.code)
-        if viewer.types_valid_on(line.session.local_start.date()):
+        if as_member:
             line.order_item.policy = {**line.order_item.policy, "as_member": True}
 
 

@@ -16,7 +16,7 @@ from services.accounts import viewer_of
 from services.customers import find_customer
 from services.facts import Venue, membership_of, offer_of, slot_of, venue_of
 from services.lines import load_session
-from services.persons import list_memberships
+from services.persons import ask_member_limit, list_memberships, list_person
 from services.places import HOLDING
 
 
@@ -90,6 +90,10 @@ def explain(
     viewer = shop_viewer(customer, organisation_id, at, came_by_link=came_by_link)
     offer, slot = offer_of(row.session_type, venue), _without_expired(row, present or at)
     checks = can_book(offer, slot, Party(guests=guests), viewer, at)
+    if customer is not None and not viewer.is_signed_in:
+        # Confirming counts the person, known by the address alone, as a member too.
+        limit, _ = ask_member_limit(customer, list_person(customer), offer, slot, at)
+        checks = [limit if check.code == limit.code else check for check in checks]
     return Explanation(
         session_id=row.id,
         session_type_id=row.session_type_id,

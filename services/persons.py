@@ -1,8 +1,12 @@
 """One person's rows in an organisation: signed in, and as a guest with the same address (C8)."""
 
+import datetime as dt
+
 import sqlalchemy as sa
 
+from domain.eligibility import Check, Offer, Party, Slot, Viewer, can_book
 from models import Account, Customer, Membership, SessionBooking, db
+from services.facts import membership_of
 
 
 def rows_of_account(organisation_id: str, account_id: str) -> sa.ColumnElement[bool]:
@@ -26,14 +30,17 @@ def rows_of_customer(customer: Customer) -> sa.ColumnElement[bool]:
 
 def lock_person(customer: Customer) -> list[str]:
     """The ids of all rows of this person, locked in order, so that limits are counted alone."""
-    rows = (
+    db.session.scalars(_person_rows(customer).with_for_update(key_share=True)).all()
+    # Asked again: a row that another guest's booking added while we waited was not seen before.
+    return list_person(customer)
+
+
+def _person_rows(customer: Customer) -> sa.Select[str]:
+    return (
         sa.select(Customer.id)
         .where(Customer.organisation_id == customer.organisation_id, rows_of_customer(customer))
         .order_by(Customer.id)
     )
-    db.session.scalars(rows.with_for_update(key_share=True)).all()
-    # Asked again: a row that another guest's booking added while we waited was not seen before.
-    return list(db.session.scalars(rows))
 
 
 def count_booked(organisation_id: str, customer_ids: list[str]) -> dict[str, int]:
@@ -64,3 +71,25 @@ def list_memberships(organisation_id: str, customer_ids: list[str]) -> list[Memb
             .order_by(Membership.id)
         )
     )
+
+
+def ask_member_limit(
+    customer: Customer, customer_ids: list[str], offer: Offer, slot: Slot, now: dt.datetime
+) -> tuple[Check, bool]:
+    """The check of max_bookings_per_member for all rows of a person; whether it binds them (C8)."""
+    organisation_id = customer.organisation_id
+    viewer = Viewer(
+        is_signed_in=customer.account_id is not None,
+        memberships=tuple(
+            membership_of(row) for row in list_memberships(organisation_id, customer_ids)
+        ),
+        booked_on=count_booked(organisation_id, customer_ids),
+    )
+    checks = can_book(offer, slot, Party(is_held=True), viewer, now)
+    check = next(check for check in checks if check.code == "max_bookings_per_member")
+    return check, bool(viewer.types_valid_on(slot.local_start.date()))
+
+
+def list_person(customer: Customer) -> list[str]:
+    """The ids of all rows of this person."""
+    return list(db.session.scalars(_person_rows(customer)))

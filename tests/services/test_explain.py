@@ -144,6 +144,12 @@ def test_a_limit_for_members_counts_their_bookings(house):
     assert ask(house, session, house.member).failed == ("max_bookings_per_member",)
 
 
+def test_a_member_without_an_account_is_counted_as_confirming_counts_them(house):
+    session = make_session(make_type(house.site, max_bookings_per_member=1))
+    confirm_order(house.id, hold(house, session, 1), name="Jude", email="jude@example.com", now=NOW)
+    assert ask(house, session, house.guest).failed == ("max_bookings_per_member",)
+
+
 def test_it_says_when_the_answer_changes_in_the_sites_wall_time(house):
     kind = make_type(house.site, max_advance_bookings_interval="P2D")
     asked = ask(house, make_session(kind, local_start="2026-06-12T18:00"))
