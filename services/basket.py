@@ -64,7 +64,9 @@ class Badge:
     lines: int
     expires_at: dt.datetime
     whole: int
-    type_ids: tuple[str, ...] = ()
+    currency: str = ""
+    # Of each line its type and its session.
+    held: tuple[tuple[str, str], ...] = ()
 
     def seconds_left(self, now: dt.datetime) -> int:
         """Whole seconds until the first line runs out."""
@@ -315,7 +317,13 @@ def find_basket_badge(secret: str | None, *, now: dt.datetime) -> Badge | None:
     if not secret:
         return None
     rows = db.session.execute(
-        sa.select(SessionBooking.session_type_id, SessionBooking.expires_at, Site.hold_minutes)
+        sa.select(
+            SessionBooking.session_type_id,
+            SessionBooking.session_id,
+            SessionBooking.expires_at,
+            Site.hold_minutes,
+            Order.currency,
+        )
         .select_from(SessionBooking)
         .join(Order, SessionBooking.order_id == Order.id)
         .join(Site, Order.site_id == Site.id)
@@ -330,9 +338,8 @@ def find_basket_badge(secret: str | None, *, now: dt.datetime) -> Badge | None:
     if not rows:
         return None
     first = min(row.expires_at for row in rows)
-    return Badge(
-        len(rows), first, rows[0].hold_minutes * 60, tuple(row.session_type_id for row in rows)
-    )
+    held = tuple((row.session_type_id, row.session_id) for row in rows)
+    return Badge(len(rows), first, rows[0].hold_minutes * 60, rows[0].currency, held)
 
 
 def _open_basket(

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
-from domain.calendar import Month, Offering, build_month, offerings
+from domain.calendar import Month, Offering, build_month, offering
 from domain.eligibility import Offer, Party, Viewer, members_pay_less, nearest_party
 from domain.errors import NotFound
 from domain.local_time import local_day
@@ -31,6 +31,30 @@ class PageKey:
     organisation_id: str
     type_id: str
     type_revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class InBasket:
+    """What the viewer's basket holds already, as far as this type's page depends on it."""
+
+    lines: int = 0
+    of_type: int = 0
+    currency: str = ""
+    session_ids: frozenset[str] = frozenset()
+
+    def party(self, guests: int, session_id: str) -> Party:
+        """The party of a new line; one for a session held already takes its old line's place."""
+        again = session_id in self.session_ids
+        others = self.lines - again
+        return Party(
+            guests=guests,
+            lines_in_basket=others,
+            of_type_in_basket=self.of_type - again,
+            currency_of_basket=self.currency if others else "",
+        )
+
+
+EMPTY = InBasket()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +155,9 @@ def find_type_page(
     month: tuple[int, int] | None,
     date: dt.date | None,
     now: dt.datetime,
-    in_basket: tuple[int, int] = (0, 0),
+    in_basket: InBasket = EMPTY,
 ) -> TypePage:
-    """The page for this viewer, party, month and day; from memory while it is still true.
-
-    `in_basket`: lines in all, and of this type.
-    """
+    """The page for this viewer, party, month and day; from memory while it is still true."""
     return _PAGES.remember(
         (key, *viewer_key(viewer), guests, month, date, in_basket),
         now,
@@ -155,21 +176,20 @@ def _read_page(
     month: tuple[int, int] | None,
     date: dt.date | None,
     now: dt.datetime,
-    in_basket: tuple[int, int],
+    in_basket: InBasket,
 ) -> TypePage:
     session_type, venue = _load_type(key)
     offer = offer_of(session_type, venue)
     least = max(1, offer.min_guests)
-    party = Party(
-        guests=nearest_party(offer, least if guests is None else guests),
-        lines_in_basket=in_basket[0],
-        of_type_in_basket=in_basket[1],
-    )
+    party = nearest_party(offer, least if guests is None else guests)
     today = local_day(now, venue.zone)
     shown = month or ((date.year, date.month) if date else (today.year, today.month))
     strip = _strip(shown, today)
     slots, scheduled_until = _load_slots(key, strip)
-    found = offerings(offer, [slot.facts for slot in slots], party, viewer, now)
+    found = [
+        offering(offer, one.facts, in_basket.party(party, one.facts.id), viewer, now)
+        for one in slots
+    ]
     by_month = {
         entry: build_month(*entry, found, offer, now=now, scheduled_until=scheduled_until)
         for entry in strip
@@ -198,7 +218,7 @@ def _read_page(
         cancellation_limit=session_type.customer_cancellation_min_duration,
         rooms=tuple(dict.fromkeys(slot.room for slot in slots if slot.room)),
         most_places=max((slot.facts.capacity for slot in slots), default=0),
-        guests=party.guests,
+        guests=party,
         month=current,
         strip=tuple(
             MonthLink(

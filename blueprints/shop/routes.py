@@ -17,7 +17,15 @@ from domain.local_time import local_day
 from services.basket import Badge, find_basket_badge, hold_places
 from services.catalogue import WHENS, open_window
 from services.facts import Venue
-from services.timetable import PageKey, TypePage, find_page_key, find_type_page, is_planned_month
+from services.timetable import (
+    EMPTY,
+    InBasket,
+    PageKey,
+    TypePage,
+    find_page_key,
+    find_type_page,
+    is_planned_month,
+)
 from services.truth import TruthCache
 from services.venues import find_venue, list_public_sites
 
@@ -158,12 +166,20 @@ def _page(key: PageKey, asked: _Asked, viewer: Viewer, badge: Badge | None = Non
         month=asked.month,
         date=asked.date,
         now=now,
-        in_basket=(badge.lines, badge.type_ids.count(key.type_id)) if badge else (0, 0),
+        in_basket=_in_basket(badge, key.type_id),
     )
     today = local_day(now, page.venue.zone)
     if not is_planned_month(page.month.year, page.month.month, today):
         raise NotFound("We don't plan that far. Choose a month nearer to today.")
     return page
+
+
+def _in_basket(badge: Badge | None, type_id: str) -> InBasket:
+    if badge is None:
+        return EMPTY
+    sessions = frozenset(session for held, session in badge.held if held == type_id)
+    of_type = sum(held == type_id for held, _ in badge.held)
+    return InBasket(badge.lines, of_type, badge.currency, sessions)
 
 
 def _page_html(page: TypePage, asked: _Asked, badge: Badge | None, refusal: str = "") -> Shown:

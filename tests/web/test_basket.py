@@ -351,6 +351,15 @@ def test_max_per_basket_is_told_on_the_page_before_it_is_pressed(visitor, make):
     assert "One basket takes this at most 1 time." in page.text("#refusal")
 
 
+def test_a_session_in_the_basket_may_be_booked_again_in_place_of_itself(visitor, make):
+    rows = shop(make, bath={"type": {"max_per_basket": 1}})
+    book(visitor, "bath", rows["bath"])
+    page = visitor.get("/bath/book/bath?date=2026-06-12&guests=3")
+    assert page.one("#day form.slot")
+    book(visitor, "bath", rows["bath"], guests=3)
+    assert "3 guests" in visitor.get("/bath/basket").text(".stepper output")
+
+
 def test_the_baskets_pages_ask_as_many_questions_for_ten_lines_as_for_two(app, visitor, make):
     rows = shop(make, **{f"kind{n}": {} for n in range(10)})
     counted = []
