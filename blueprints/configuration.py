@@ -64,6 +64,8 @@ def _refuse_in_production(app: Flask) -> None:
         return
     if app.config["NOW"]:
         raise Misconfigured("SUNDIAL_NOW sets the shop's clock: not in production.")
+    if not app.config["PUBLIC_ADDRESS"]:
+        raise Misconfigured("Set SUNDIAL_PUBLIC_ADDRESS: links in mails begin with it.")
     if app.config["SHOW_MAIL"]:
         raise Misconfigured("SUNDIAL_SHOW_MAIL shows everybody's mail: not in production.")
 

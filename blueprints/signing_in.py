@@ -79,10 +79,12 @@ def begin_visit(found: Identity, *, remember: bool) -> None:
 
     A visitor keeps the basket; the next person at this browser does not get it.
     """
-    baskets = visit.get("baskets", {}) if account_id() in (None, found.id) else {}
+    owner = visit.get("basket_of", "")
+    is_theirs = account_id() in (None, found.id) and owner in ("", found.id)
+    baskets = visit.get("baskets", {}) if is_theirs else {}
     visit.clear()
     if baskets:
-        visit["baskets"] = baskets
+        visit["baskets"], visit["basket_of"] = baskets, owner
     person = SignedIn(found.id, found.session_token, found.name, found.email)
     login_user(person, remember=remember)
 

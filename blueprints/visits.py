@@ -15,13 +15,16 @@ def current_viewer(organisation_id: str) -> Viewer:
 
 def basket_secret(site_id: str) -> str | None:
     """The secret of this browser's basket at a site."""
-    baskets = visit.get("baskets", {}) if visit else {}
-    return baskets.get(site_id)
+    if not visit or visit.get("basket_of", "") not in ("", account_id() or ""):
+        # Held by somebody who is no longer signed in here.
+        return None
+    return visit.get("baskets", {}).get(site_id)
 
 
 def remember_basket(site_id: str, secret: str) -> None:
     """This browser's basket at a site is the one with this secret."""
     visit["baskets"] = {**visit.get("baskets", {}), site_id: secret}
+    visit["basket_of"] = account_id() or ""
 
 
 def forget_basket(site_id: str, *, order_secret: str) -> None:

@@ -14,7 +14,7 @@ class RuleBroken(Exception):
             self.code = code
 
 
-NO_REFUSALS = ("hold_expired", "hold_ceiling", "key_reused", "guests_chosen")
+NO_REFUSALS = ("hold_expired", "hold_ceiling", "basket_changed", "key_reused", "guests_chosen")
 """What a booking form can also be told: about its clock, its key and the people it names."""
 
 
@@ -41,6 +41,17 @@ class HoldExpired(RuleBroken):
 
     def __init__(self) -> None:
         super().__init__("Your hold ran out, so the places went back on sale.")
+
+
+class BasketChanged(RuleBroken):
+    """What is about to be confirmed is not what the page showed (P6, P9)."""
+
+    code = "basket_changed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Your basket has changed since this page was opened. Look it over and confirm again."
+        )
 
 
 class HoldCeilingReached(RuleBroken):

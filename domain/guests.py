@@ -82,7 +82,9 @@ def check_assignment(lines: Sequence[Attending], chosen: Assignment, keys: Seque
     for number, (line, who) in enumerate(zip(lines, chosen, strict=True)):
         field = f"who-{number}"
         where = f"{line.name} on {say_weekday_short(line.local_start.date())}"
-        if len(set(who)) != line.places or any(not 0 <= one < len(keys) for one in who):
+        if not len(who) == len(set(who)) == line.places or any(
+            not 0 <= one < len(keys) for one in who
+        ):
             raise RuleBroken(
                 f"Choose {count(line.places, 'guest')} for {where}, {say_time(line.local_start)}.",
                 code="guests_chosen",

@@ -71,6 +71,8 @@ def read_rows(text: str) -> list[Row]:
         raise FileRefused("This file is empty. Its first line names the columns.")
     lines = text.split("\n")
     found = _cells(text, _separator(lines))
+    if not found:
+        raise FileRefused("This file is empty. Its first line names the columns.")
     heading = [_heading(cell) for cell in found[0][1]]
     missing = [name for name in _NEEDED if name not in heading]
     if missing:

@@ -61,8 +61,11 @@ def check_email(text: str, *, field: str = "email") -> str:
 
 
 def email_key(address: str) -> str:
-    """What two spellings of one address have in common."""
-    return unicodedata.normalize("NFKC", address).strip().casefold()
+    """What two spellings of one address have in common, and no two mailboxes have.
+
+    Only case and composition are levelled: ß and ss, or ﬁ and fi, are different addresses.
+    """
+    return unicodedata.normalize("NFC", address).strip().lower()
 
 
 def guest_key(*, guest_id: str = "", email: str = "", name: str = "") -> str:
@@ -71,4 +74,5 @@ def guest_key(*, guest_id: str = "", email: str = "", name: str = "") -> str:
         return f"id:{guest_id}"
     if email.strip():
         return f"email:{email_key(email)}"
-    return f"name:{' '.join(unicodedata.normalize('NFKC', name).casefold().split())}"
+    seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
+    return f"name:{' '.join(unicodedata.normalize('NFKC', seen).casefold().split())}"

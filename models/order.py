@@ -34,6 +34,8 @@ class Order(Tenant, Base):
     email: Mapped[str] = mapped_column(default="")
     # Field to text: whatever else the checkout form holds.
     typed: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # The account whose prices and limits a basket was held with: nobody else may confirm it.
+    held_by_id: Mapped[str | None] = mapped_column(sa.String(24))
     held_since: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
     confirmed_at: Mapped[dt.datetime | None]

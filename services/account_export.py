@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
+from domain.errors import NotFound
 from models import (
     BOOKER,
     Account,
@@ -28,7 +29,9 @@ def export_account(account_id: str, *, now: dt.datetime) -> dict[str, Any]:
 
     Instants are ISO 8601 in UTC, money is whole minor units with its currency.
     """
-    account = db.session.get_one(Account, account_id)
+    account = db.session.get(Account, account_id)
+    if account is None:
+        raise NotFound("That account has been closed.")
     customers = db.session.execute(
         sa.select(Customer, Organisation.name)
         .join(Organisation, Customer.organisation_id == Organisation.id)

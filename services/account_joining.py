@@ -72,9 +72,9 @@ def _merge(row: Customer, mine: Customer) -> None:
             .values(customer_id=mine.id)
         )
     held = {
-        (kind, day)
-        for kind, day in db.session.execute(
-            sa.select(Membership.membership_type_id, Membership.first_day).where(
+        (own.membership_type_id, own.first_day): own
+        for own in db.session.scalars(
+            sa.select(Membership).where(
                 Membership.organisation_id == mine.organisation_id,
                 Membership.customer_id == mine.id,
             )
@@ -85,7 +85,11 @@ def _merge(row: Customer, mine: Customer) -> None:
             Membership.organisation_id == row.organisation_id, Membership.customer_id == row.id
         )
     ).all():
-        if (membership.membership_type_id, membership.first_day) in held:
+        own = held.get((membership.membership_type_id, membership.first_day))
+        if own is not None:
+            # Of two from one day the one that counts is kept.
+            if own.state != "active" and membership.state == "active":
+                own.state, own.last_day = membership.state, membership.last_day
             db.session.delete(membership)
         else:
             membership.customer_id = mine.id

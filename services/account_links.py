@@ -16,6 +16,7 @@ from domain.account_links import (
     LinkUnknown,
     check_link,
 )
+from domain.errors import NotFound
 from domain.passwords import check_password
 from domain.people import check_email, check_name, email_key
 from models import Account, AccountLink, SignInTry, db, new_object_id, new_uuid, transaction
@@ -29,7 +30,7 @@ from services.accounts import (
 )
 from services.idempotency import retrying
 from services.letters import post
-from services.sign_in import forget_tries, tries_of
+from services.sign_in import forget_tries, lock_tries, tries_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,9 @@ def change_password(
     account_id: str, *, password: str, now: dt.datetime, field: str = "password"
 ) -> Identity:
     """A new password for who has proved the old one; raises RuleBroken on `field`."""
-    account = db.session.get_one(Account, account_id)
+    account = db.session.get(Account, account_id)
+    if account is None:
+        raise NotFound("That account has been closed.")
     hashed = _hashed(password, account.email, account.name, field=field)
 
     def deed() -> Identity:
@@ -221,6 +224,7 @@ def add_link(
 def may_mail(who: str, *, now: dt.datetime) -> bool:
     """Count a mail to this address; False when it has had its share of this hour."""
     box = f"mail:{who}"
+    lock_tries(box)
     if len(tries_of(box, since=now - dt.timedelta(hours=1))) >= MAILS_AN_HOUR:
         return False
     db.session.add(SignInTry(id=new_object_id(), who=box, tried_at=now))

@@ -30,7 +30,8 @@ class AddressTaken(RuleBroken):
 
 def has_password(account_id: str) -> bool:
     """Whether this person has one, or signs in by mailed links only."""
-    return db.session.get_one(Account, account_id).password_hash is not None
+    account = db.session.get(Account, account_id)
+    return account is not None and account.password_hash is not None
 
 
 def change_name(account_id: str, name: str) -> None:

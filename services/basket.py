@@ -30,10 +30,12 @@ from services.idempotency import once
 from services.lines import (
     BY_SECRET,
     WHOLE,
+    basket_mark,
     end_expired,
     expired_lines,
     held_refusal,
     hold_line,
+    is_theirs,
     just_went,
     lines_of,
     live_lines,
@@ -263,6 +265,7 @@ class Review:
     expires_at: dt.datetime | None
     can_keep: bool
     total: int
+    mark: str
 
     def seconds_left(self, now: dt.datetime) -> int:
         """Whole seconds until the first line runs out."""
@@ -296,18 +299,23 @@ def review_basket(order: Order, viewer: Viewer, *, now: dt.datetime) -> Review:
         expires_at=expires_at,
         can_keep=can_keep,
         total=sum(line.order_item.unit_price * line.places for line in lines),
+        mark=basket_mark(order, lines),
     )
 
 
-def find_basket(secret: str | None, *, now: dt.datetime) -> Order | None:
-    """The open basket with its lines, None when there is none; changes nothing."""
+def find_basket(
+    secret: str | None, *, account_id: str | None = None, now: dt.datetime
+) -> Order | None:
+    """The open basket with its lines, None when there is none for this person; changes nothing."""
     if not secret:
         return None
     order = db.session.scalar(
         sa.select(Order).where(Order.secret == secret, Order.state == "basket").options(*WHOLE),
         execution_options=BY_SECRET,
     )
-    if order is None or not (live_lines(order, now=now) or expired_lines(order, now=now)):
+    if order is None or not is_theirs(order, account_id):
+        return None
+    if not (live_lines(order, now=now) or expired_lines(order, now=now)):
         return None
     return order
 
@@ -356,8 +364,9 @@ def _open_basket(
                 Order.state == "basket", Order.site_id == found.site_id
             )
         )
-    if order is None:
+    if order is None or not is_theirs(order, account_id):
         return new_order(organisation_id, found, account_id, now), set()
+    order.held_by_id = account_id
     gone = [line.session_id for line in expired_lines(order, now=now)]
     lock_sessions(organisation_id, [found.id, *gone])
     touched = end_expired(order, now)

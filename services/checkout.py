@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from domain.eligibility import Viewer
-from domain.errors import HoldExpired, NotBookable, NotFound
+from domain.errors import BasketChanged, HoldExpired, NotBookable, NotFound
 from domain.guests import BOOKER, check_assignment, people_needed, usual_assignment
 from domain.people import check_email, check_name, email_key, guest_key
 from models import (
@@ -31,9 +31,11 @@ from services.lines import (
     WHOLE,
     asks_for_names,
     attending,
+    basket_mark,
     expired_lines,
     held_refusal,
     hold_line,
+    is_theirs,
     known_customer,
     live_lines,
     load_session,
@@ -59,14 +61,16 @@ def confirm_order(
     people: Sequence[str] = (),
     who: Sequence[Sequence[int]] | None = None,
     account_id: str | None = None,
+    seen: str = "",
     key: str = "",
     now: dt.datetime,
 ) -> str:
     """Turn a basket's holds into bookings, all of them or none; the order's secret (H2, H6).
 
     `people` are the names after the booker's, who is number 0; `who` has, for each line that
-    asks for names, the numbers of the people who come, None for the usual assignment.
-    Raises RuleBroken for the fields, HoldExpired, NotBookable, KeyReused.
+    asks for names, the numbers of the people who come, None for the usual assignment. `seen` is
+    the mark of the basket that was shown (`basket_mark`): another one is not confirmed unseen.
+    Raises RuleBroken for the fields, BasketChanged, HoldExpired, NotBookable, KeyReused.
     """
     body: dict[str, Any] = {
         "basket": secret,
@@ -80,6 +84,10 @@ def confirm_order(
         order = lock_order(organisation_id, secret)
         if order.state in SOLD:
             return order.secret
+        if not is_theirs(order, account_id):
+            raise NotFound("We couldn't find that basket.")
+        if seen and seen != basket_mark(order, live_lines(order, now=now)):
+            raise HoldExpired if expired_lines(order, now=now) else BasketChanged
         booker, address = check_name(name), check_email(email)
         viewer = viewer_of(organisation_id, account_id, now=now)
         lines = _confirmable_lines(order, viewer, now)
@@ -231,7 +239,9 @@ def find_or_add_customer(
 
     A stranger's booking is never put into an account that has the same address.
     """
-    account = db.session.get_one(Account, account_id) if account_id else None
+    # An account closed meanwhile, in another window, books on as a guest would.
+    account = db.session.get(Account, account_id) if account_id else None
+    account_id = account.id if account else None
     address = account.email if account else email
     found = _customer_of(organisation_id, account, address)
     if found is not None:

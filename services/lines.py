@@ -1,6 +1,7 @@
 """Steps that baskets and checkout share; none of them commits."""
 
 import datetime as dt
+import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -113,6 +114,7 @@ def new_order(
         currency=site.currency,
         name=name,
         email=email,
+        held_by_id=account_id,
         held_since=now,
         created_at=now,
         items=[],
@@ -253,6 +255,20 @@ def lock_basket(organisation_id: str, secret: str) -> Order:
     return order
 
 
+def is_theirs(order: Order, account_id: str | None) -> bool:
+    """Whether this person may use the basket: a visitor's is anybody's who has its secret."""
+    return order.held_by_id is None or order.held_by_id == account_id
+
+
+def basket_mark(order: Order, lines: Sequence[SessionBooking]) -> str:
+    """What a page showed of a basket: another line, number or price makes another mark (P6, P9)."""
+    shown = sorted(
+        f"{line.id}:{line.places}:{line.order_item.unit_price}:{line.order_item.currency}"
+        for line in lines
+    )
+    return hashlib.sha256("|".join([order.id, *shown]).encode()).hexdigest()[:24]
+
+
 def lines_of(order: Order) -> list[SessionBooking]:
     """Every line of an order, ended ones too."""
     return [item.booking for item in order.items]
@@ -307,8 +323,9 @@ def known_customer(
     )
     if customer is not None:
         return customer, customer.name, customer.email
-    account = db.session.get_one(Account, account_id)
-    return None, account.name, account.email
+    account = db.session.get(Account, account_id)
+    # Closed meanwhile, in another window: a visitor from now on.
+    return (None, account.name, account.email) if account else (None, "", "")
 
 
 def asks_for_names(line: SessionBooking) -> bool:

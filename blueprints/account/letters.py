@@ -151,7 +151,8 @@ def _with_link(
     account = find_account(link.account_id) if link.account_id else None
     return Letter(
         to=link.email,
-        name=account.name if account else "",
+        # A new address may be a stranger's: not even a name that the sender chose goes there.
+        name=account.name if account and link.purpose != "change_address" else "",
         subject=subject,
         paragraphs=paragraphs,
         action=(button, public_url(endpoint, token=sign_link(link.id, link.purpose))),

@@ -19,6 +19,7 @@ from blueprints.visits import (
     start_another_turn,
 )
 from domain.errors import (
+    BasketChanged,
     HoldCeilingReached,
     HoldExpired,
     KeyReused,
@@ -88,7 +89,7 @@ def guests(site: str, booking_id: str) -> Any:
 @needs(PUBLIC)
 def checkout(site: str) -> Response:
     venue = find_venue(site)
-    order = find_basket(basket_secret(venue.id), now=utcnow())
+    order = find_basket(basket_secret(venue.id), account_id=account_id(), now=utcnow())
     if order is None:
         return _empty(venue)
     # Whoever signs in with a full basket need not type what is known either.
@@ -103,7 +104,7 @@ def confirm(site: str) -> Any:
     venue = find_venue(site)
     form = DetailsForm()
     secret = basket_secret(venue.id) or last_order(venue.id) or ""
-    if find_basket(secret, now=utcnow()) is None:
+    if _again(secret) is None:
         if is_confirmed(secret):
             # A second press: the first one has already made this basket an order.
             return redirect(url_for("bookings.booking", secret=secret), code=303)
@@ -121,10 +122,11 @@ def confirm(site: str) -> Any:
             people=people.names,
             who=people.chosen,
             account_id=account_id(),
+            seen=request.form.get("seen", "")[:64],
             key=deed_key(form.key.data or ""),
             now=utcnow(),
         )
-    except (HoldExpired, KeyReused, NotBookable) as refusal:
+    except (BasketChanged, HoldExpired, KeyReused, NotBookable) as refusal:
         if refusal.code == "max_bookings_per_member" and account_id() is None:
             # Whoever tries address after address is slowed down as at the sign-in.
             count_sign_in_try()
@@ -147,7 +149,7 @@ def stale(error: CSRFError) -> Any:
         venue = find_venue((request.view_args or {})["site"])
     except NotFound as missing:
         return rule_broken(missing)
-    order = find_basket(basket_secret(venue.id), now=utcnow())
+    order = find_basket(basket_secret(venue.id), account_id=account_id(), now=utcnow())
     old = RuleBroken("This page was old. Look it over and press Confirm again.")
     return _page(venue, order, DetailsForm(), status=400, refusal=old)
 
@@ -233,7 +235,7 @@ def _page(
 
 
 def _basket_page(venue: Venue, *, refusal: str = "", status: int = 200) -> Response:
-    order = find_basket(basket_secret(venue.id), now=utcnow())
+    order = find_basket(basket_secret(venue.id), account_id=account_id(), now=utcnow())
     if order is None:
         return _empty(venue, status=409 if refusal else 200)
     return _show("checkout/basket.html", venue, order, refusal=refusal, errors={}, status=status)
@@ -277,7 +279,7 @@ def _errors(form: DetailsForm, broken: RuleBroken | None) -> dict[str, str]:
 
 
 def _again(secret: str) -> Order | None:
-    return find_basket(secret, now=utcnow())
+    return find_basket(secret, account_id=account_id(), now=utcnow())
 
 
 def _keep_typed(venue: Venue, secret: str) -> None:
@@ -291,7 +293,7 @@ def _keep_typed(venue: Venue, secret: str) -> None:
             typed={
                 name: _said(name)
                 for name in request.form
-                if name.startswith(("person-", "who-")) or name == "people"
+                if re.fullmatch(r"people|(person|who)-\d{1,3}", name)
             },
         )
 

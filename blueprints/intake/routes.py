@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, request, url_for
@@ -87,7 +88,7 @@ def fill_booking_forms(site: str, booking_id: str) -> Any:
     venue = current_desk().venue
     found = find_desk_forms(venue.organisation_id, venue.id, booking_id, now=utcnow())
     person = request.form.get("person", "")
-    part = found.of(int(person) if person.lstrip("-").isdecimal() and len(person) < 4 else -2)
+    part = found.of(int(person) if re.fullmatch(r"-?[0-9]{1,2}", person) else -2)
     parts = {prefix_of(part.position): part}
     filled = fill_in(venue.organisation_id, booking_id, parts, by="desk")
     if filled.status == 303:

@@ -183,6 +183,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.alter_column("guest_names", new_column_name="typed")
+        batch_op.add_column(sa.Column("held_by_id", sa.String(length=24), nullable=True))
 
     with op.batch_alter_table("session_bookings", schema=None) as batch_op:
         batch_op.add_column(sa.Column("told_at", sa.DateTime(timezone=True), nullable=True))
@@ -216,14 +217,25 @@ def upgrade() -> None:
 
 
 def _note_addresses() -> None:
-    """Rows with the same normalised address are counted as one person."""
-    customers = sa.table("customers", sa.column("id"), sa.column("email"), sa.column("address_key"))
+    """Rows with the same address are counted as one person; keys level case and composition only."""
     connection = op.get_bind()
-    for row in connection.execute(sa.select(customers.c.id, customers.c.email)).all():
-        key = unicodedata.normalize("NFKC", row.email).strip().casefold()
-        connection.execute(
-            sa.update(customers).where(customers.c.id == row.id).values(address_key=key)
-        )
+    for name in ("customers", "accounts"):
+        columns = [
+            sa.column("id"),
+            sa.column("email"),
+            sa.column("email_key"),
+            sa.column("address_key"),
+        ]
+        table = sa.table(name, *columns)
+        for row in connection.execute(
+            sa.select(table.c.id, table.c.email, table.c.email_key)
+        ).all():
+            key = unicodedata.normalize("NFC", row.email).strip().lower()
+            values = {"address_key": key} if name == "customers" else {}
+            if row.email_key is not None:
+                values["email_key"] = key
+            if values:
+                connection.execute(sa.update(table).where(table.c.id == row.id).values(**values))
 
 
 def downgrade() -> None:
@@ -246,6 +258,7 @@ def downgrade() -> None:
 
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.alter_column("typed", new_column_name="guest_names")
+        batch_op.drop_column("held_by_id")
 
     with op.batch_alter_table("memberships", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_memberships_state_known"), type_="check")

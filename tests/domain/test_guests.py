@@ -80,6 +80,8 @@ def test_with_one_person_fewer_no_assignment_is_right(lines):
         ((0,), True),
         ((0, 1, 2), True),
         ((0, 0), True),
+        ((0, 1, 1), True),
+        ((1, 1), True),
         ((0, 3), True),
         ((0, -1), True),
         ((), True),
@@ -111,6 +113,7 @@ def test_max_per_guest_takes_up_to_the_limit_and_no_more(limit):
         ("José", "Jose\u0301", True),
         (" ana  reyes ", "Ana Reyes", True),
         ("\uff21\uff2e\uff21", "ana", True),
+        ("B\u200bo", "Bo", True),
         ("Jose", "José", False),
     ],
 )

@@ -154,3 +154,11 @@ def test_h9_two_guests_stay_two(one, other):
 def test_h9_no_unicode_form_makes_another_guest(name, form):
     spelt = unicodedata.normalize(form, name)
     assert guest_key(name=f" {spelt} ") == guest_key(name=name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("anna@straße.de", "anna@strasse.de"), ("\ufb01n@example.com", "fin@example.com")],
+)
+def test_two_mailboxes_never_share_a_key(one, other):
+    assert email_key(one) != email_key(other)

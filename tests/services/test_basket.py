@@ -19,8 +19,8 @@ from factories import (
 )
 
 from domain.eligibility import Viewer
-from domain.errors import HoldExpired, NotBookable, NotFound, RuleBroken, WrongState
-from models import Guest, LedgerEntry, Membership, Session, SessionBooking, db
+from domain.errors import BasketChanged, HoldExpired, NotBookable, NotFound, RuleBroken, WrongState
+from models import Account, Guest, LedgerEntry, Membership, Session, SessionBooking, db
 from services.accounts import viewer_of
 from services.basket import change_guests, find_basket, hold_places, rebuild_basket, review_basket
 from services.cancelling import cancel_for_staff
@@ -187,19 +187,51 @@ class TestConfirmAsksAgain:
             confirm(row, basket, account_id=account.id)
         assert refusal.value.code == "member"
         review = review_basket(
-            find_basket(basket, now=NOW), viewer_of(row.organisation_id, account.id, now=NOW),
+            find_basket(basket, account_id=account.id, now=NOW),
+            viewer_of(row.organisation_id, account.id, now=NOW),
             now=NOW,
-        )  # fmt: skip
+        )
         assert list(review.refusals.values()) == [
             "This session is for members. Your membership doesn't cover it."
         ]
 
     def test_customers_only_is_asked_of_whoever_confirms(self):
-        row, account, _, basket = self.held(customers_only=True)
+        row, account, _, _ = self.held(customers_only=True)
+        basket = hold(row, viewer=Viewer(is_signed_in=True))
         with pytest.raises(NotBookable) as refusal:
             confirm(row, basket)
         assert refusal.value.code == "signed_in"
         assert confirm(row, basket, account_id=account.id)
+
+    def test_a_basket_is_nobody_elses_than_the_account_that_held_it(self):
+        row, account, _, basket = self.held()
+        other = make_account("jude@example.com")
+        for somebody in (None, other.id):
+            assert find_basket(basket, account_id=somebody, now=NOW) is None
+            with pytest.raises(NotFound):
+                confirm(row, basket, account_id=somebody)
+        assert hold(row, basket=basket) != basket
+        assert confirm(row, basket, account_id=account.id)
+
+    def test_p9_what_was_not_shown_is_not_confirmed(self):
+        row = make_session()
+        basket = hold(row, guests=1)
+        mark = review_basket(find_basket(basket, now=NOW), Viewer(), now=NOW).mark
+        change(row, basket, 2)
+        with pytest.raises(BasketChanged):
+            confirm(row, basket, seen=mark)
+        assert taken(row) == (2, 1)
+        mark = review_basket(find_basket(basket, now=NOW), Viewer(), now=NOW).mark
+        assert confirm(row, basket, seen=mark) == confirm(row, basket, seen="another")
+
+    def test_an_account_closed_meanwhile_books_on_as_a_guest(self):
+        row = make_session()
+        account = make_account()
+        basket = hold(row, account=account.id)
+        db.session.delete(fetch(Account, account.id))
+        db.session.commit()
+        order = find_order(confirm(row, basket, account_id=account.id))
+        assert order.customer.account_id is None
 
     def test_a_type_archived_while_its_places_are_held_is_not_sold(self):
         row, account, _, basket = self.held()

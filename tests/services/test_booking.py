@@ -421,7 +421,7 @@ def test_a_site_decides_how_long_a_hold_lasts(ctx):
 def test_a_signed_in_person_becomes_a_customer_of_the_organisation(shop):
     account = make_account()
     secret = shop.hold(account_id=account.id)
-    assert find_basket(secret, now=NOW).name == "Ana Reyes"
+    assert find_basket(secret, account_id=account.id, now=NOW).name == "Ana Reyes"
     shop.confirm(secret, account_id=account.id)
     mine = list_own_bookings(account.id)
     assert [booking.order.secret for booking in mine] == [secret]

@@ -514,11 +514,92 @@ class TestStrangers:
         assert "booked this" not in said
         assert "member" not in said
 
-    def test_address_after_address_is_slowed_down(self, app, visitor, other_visitor, rows):
-        app.config["SIGN_IN_LIMIT"] = "3 per minute"
+    def test_address_after_address_is_slowed_down(
+        self, app, visitor, other_visitor, rows, monkeypatch
+    ):
+        monkeypatch.setitem(app.config, "SIGN_IN_LIMIT", "3 per hour")
         self.buy(visitor, rows, 303)
         book(other_visitor, "yoga", rows["yoga"], guests=1)
         form = other_visitor.get("/bath/checkout").form("#details")
         given = {**form, "name": "Ana", "email": "ana@example.com"}
         said = [other_visitor.post("/bath/checkout", given).status for _ in range(5)]
         assert said == [409, 409, 409, 429, 429]
+
+
+class TestStaleTabs:
+    """Two tabs, Back, a rebuilt basket: nothing is booked that the page did not show."""
+
+    def details(self, visitor):
+        form = visitor.get("/bath/checkout").form("#details")
+        return {**form, "name": "Ana", "email": "a@example.com"}
+
+    def refused(self, visitor, form):
+        page = visitor.post("/bath/checkout", form, 409)
+        assert "Your basket has changed since this page was opened." in page.text(".note--bad")
+        assert page.one("#name")["value"] == "Ana"
+        return page
+
+    def test_another_session_added_elsewhere_is_shown_before_it_is_booked(self, visitor, make):
+        rows = shop(make, bath={}, sauna={})
+        book(visitor, "bath", rows["bath"], guests=1)
+        form = self.details(visitor)
+        book(visitor, "sauna", rows["sauna"], guests=5)
+        page = self.refused(visitor, form)
+        visitor.post("/bath/checkout", {**form, **page.form("#details")}, 303)
+
+    def test_another_number_of_guests_is_shown_first(self, visitor, make):
+        rows = shop(make, bath={})
+        book(visitor, "bath", rows["bath"], guests=1)
+        form = self.details(visitor)
+        line = line_action(visitor.get("/bath/basket"))
+        visitor.post(f"/bath/basket/lines/{line}/guests", {"guests": "6"}, 303)
+        self.refused(visitor, form)
+
+    def test_p6_another_price_is_shown_first(self, app, visitor, make):
+        rows = shop(make, bath={})
+        book(visitor, "bath", rows["bath"])
+        form = self.details(visitor)
+        age_holds(app, 20)
+        with app.app_context():
+            fetch(Session, rows["bath"]).price = 9900
+            db.session.commit()
+        visitor.post("/bath/checkout/rebuild", {}, 303)
+        self.refused(visitor, form)
+
+    def test_back_after_confirm_does_not_book_the_next_basket(self, visitor, make):
+        rows = shop(make, bath={}, sauna={})
+        book(visitor, "bath", rows["bath"])
+        form = self.details(visitor)
+        visitor.post("/bath/checkout", form, 303)
+        book(visitor, "sauna", rows["sauna"])
+        self.refused(visitor, form)
+
+
+class TestWhoseBasket:
+    @pytest.fixture
+    def row(self, make):
+        def build():
+            site = make_site(slug="bath")
+            make_account()
+            make_account("bo@example.com", "Bo Lind")
+            return make_session(make_type(site, slug="bath")).id
+
+        return make(build)
+
+    def test_a_basket_ends_with_the_sign_in_that_made_it(self, visitor, other_visitor, row):
+        for browser in (visitor, other_visitor):
+            browser.sign_in("ana@example.com", "quiet-rooms")
+        book(visitor, "bath", row)
+        form = visitor.get("/bath/checkout").form("#details")
+        other_visitor.post("/account/sign-out-everywhere", {}, 303)
+        assert visitor.get("/bath/checkout").text("h1") == "Your basket is empty"
+        visitor.post("/bath/checkout", {**form, "name": "Bob", "email": "bob@example.com"}, 409)
+        visitor.sign_in("bo@example.com", "quiet-rooms")
+        assert "ana@example.com" not in visitor.get("/bath/checkout").html
+        assert not visitor.get("/bath/book/bath").all(".basket-link .count")
+
+    def test_a_visitors_basket_comes_along_to_the_sign_in(self, visitor, row):
+        book(visitor, "bath", row)
+        visitor.sign_in("ana@example.com", "quiet-rooms")
+        form = visitor.get("/bath/checkout").form("#details")
+        visitor.post("/bath/checkout", form, 303)

@@ -243,6 +243,6 @@ def test_a_site_that_is_not_public_is_not_found(visitor, make):
 
 
 def test_in_production_cookies_travel_over_https_alone(databases):
-    app = app_on(databases.make(), PRODUCTION=True, NOW=None)
+    app = app_on(databases.make(), PRODUCTION=True, NOW=None, PUBLIC_ADDRESS="https://book.example")
     cookie = app.test_client().get("/account/sign-in").headers["Set-Cookie"]
     assert "Secure" in cookie
