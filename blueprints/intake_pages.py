@@ -119,7 +119,7 @@ def sheet_of(part: Part, prefix: str, filled: Filled, zone: ZoneInfo) -> Sheet:
 def labelled(errors: Mapping[str, str] | None, sheets: Sequence[Sheet]) -> dict[str, str]:
     """The sentences for the summary, each with its question, in the order of the page."""
     return {
-        one.id: f"{one.field.label}: {errors[one.id]}"
+        one.id: f"{one.field.label}{'' if one.field.label[-1:] in '?!.:' else ':'} {errors[one.id]}"
         for sheet in sheets
         for one in sheet.questions
         if errors and one.id in errors
