@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
@@ -18,11 +19,14 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from blueprints.clock import read_clock
+from blueprints.mailing import write
 from domain.eligibility import Viewer
 from domain.local_time import to_local
 from models import Order, Session, SessionBooking, SessionType, Site, db
 from services.basket import hold_places
 from services.checkout import confirm_order
+from services.letters import MAIL
+from services.outbox import list_jobs
 from services.places import raise_revision
 from services.timetable import find_page_key, find_type_page
 
@@ -89,7 +93,7 @@ def copy_demo(databases: Databases, demo_url: str) -> Callable[[], str]:
 @pytest.fixture(scope="session")
 def shop(copy_demo: Callable[[], str]) -> Iterator["Shop"]:
     """The live shop, asking for news each second."""
-    app = app_on(copy_demo(), POLL_SECONDS=1)
+    app = app_on(copy_demo(), POLL_SECONDS=1, SHOW_MAIL=True)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -198,6 +202,43 @@ class Shop:
                     if day.state == state:
                         return f"/{site}/book/{type_slug}?date={day.date}"
         raise LookupError(f"The demo has no day of {type_slug} that is {state}")
+
+    def members_slot(self, type_slug: str = "sunday-dawn-swim") -> Slot:
+        """A session for members, inside everybody's booking window, with places left."""
+        with self.app.app_context():
+            now = read_clock()
+            rows = db.session.scalars(
+                sa.select(Session)
+                .join(SessionType, SessionType.id == Session.session_type_id)
+                .where(
+                    SessionType.slug == type_slug,
+                    Session.deleted_at.is_(None),
+                    Session.start_time > now + dt.timedelta(days=2),
+                    Session.start_time < now + dt.timedelta(days=28),
+                )
+                .order_by(Session.start_time),
+                execution_options=ANYWHERE,
+            )
+            for row in rows:
+                if row.id not in self.given and row.capacity - row.places_taken > 0:
+                    self.given.add(row.id)
+                    date = row.local_start.date()
+                    door = f"/{BATH}/book/{type_slug}"
+                    left = row.capacity - row.places_taken
+                    path = f"{door}?date={date}"
+                    return Slot(row.id, type_slug, date, left, row.capacity, path, door)
+        raise LookupError(f"The demo has no session of {type_slug} left for this story")
+
+    def mailed(self, email: str, subject: str = "") -> str:
+        """The path behind the button of the newest letter to somebody."""
+        with self.app.app_context():
+            for job in list_jobs(MAIL):
+                found = write(job.payload)
+                if found and found.to == email and found.action and subject in found.subject:
+                    url = urlsplit(found.action[1])
+                    db.session.remove()
+                    return url.path + f"?{url.query}" * bool(url.query)
+        raise LookupError(f"No letter to {email} has a button")
 
     def running_session(self) -> Slot:
         """A session that began half an hour ago, made for one story."""
