@@ -162,13 +162,15 @@ class Shop:
         months_ahead: int = 0,
         site: str = BATH,
     ) -> Slot:
-        """A session bookable by visitors, with places to spare, that no other story was given."""
+        """A session bookable by visitors, with places to spare; if possible no other story's."""
         with self.app.app_context():
             now = read_clock()
             asked = {"viewer": Viewer(), "guests": guests, "now": now}
             key = find_page_key(site, type_slug)
-            # Stories that don't ask for a month of their own may go on into the next ones.
-            for ahead in [months_ahead] if months_ahead else range(3):
+            # Stories that don't ask for a month of their own may go on into the next ones, and
+            # when the type has no fresh session left they share one: each runs to its end first.
+            months = [months_ahead] if months_ahead else range(3)
+            for ahead, may_share in [(month, share) for share in (False, True) for month in months]:
                 month = divmod(NOW.year * 12 + NOW.month - 1 + ahead, 12)
                 page = find_type_page(key, **asked, month=(month[0], month[1] + 1), date=None)
                 days = [day for week in page.month.weeks for day in week if day and day.from_price]
@@ -177,7 +179,7 @@ class Shop:
                     for one in found.slots:
                         facts = one.offering.slot
                         is_free = one.offering.is_bookable and one.offering.left >= places
-                        if is_free and facts.id not in self.given:
+                        if is_free and (may_share or facts.id not in self.given):
                             self.given.add(facts.id)
                             door = f"/{site}/book/{type_slug}"
                             return Slot(
