@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from factories import ANYWHERE, NOW, fetch, make_session, make_site, make_type
 
+from blueprints.clock import read_clock
 from models import Order, Session, SessionBooking, db
 from services.places import release_expired_holds
 
@@ -38,7 +39,7 @@ def held(visitor, slot):
 def age_holds(app, minutes):
     """Let the holds have been taken earlier, as if the customer had gone for coffee."""
     with app.app_context():
-        moment = NOW - dt.timedelta(minutes=minutes)
+        moment = read_clock() - dt.timedelta(minutes=minutes)
         db.session.execute(
             sa.update(SessionBooking).values(expires_at=moment + dt.timedelta(minutes=15)),
             execution_options=ANYWHERE,
