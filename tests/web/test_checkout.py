@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 import sqlalchemy as sa
-from factories import ANYWHERE, NOW, fetch, make_session, make_site, make_type
+from factories import ANYWHERE, fetch, make_session, make_site, make_type
 
 from blueprints.clock import read_clock
 from models import Order, Session, SessionBooking, db
@@ -183,7 +183,7 @@ def test_h3_h4_an_expired_basket_keeps_the_details_and_is_rebuilt_in_one_press(a
 def test_h4_it_makes_no_difference_whether_the_worker_was_quicker(app, visitor, held):
     age_holds(app, 20)
     with app.app_context():
-        assert release_expired_holds(NOW) == 1
+        assert release_expired_holds(read_clock()) == 1
     page = visitor.get("/bath/checkout")
     assert "Your hold ran out" in page.text(".note--warn")
     visitor.post("/bath/checkout/rebuild", {}, 303)
