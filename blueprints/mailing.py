@@ -16,7 +16,7 @@ from flask import current_app, render_template
 from blueprints.clock import read_clock
 from domain.errors import RuleBroken
 from domain.people import check_email
-from models import db
+from models import Site, db
 from services.outbox import Work
 
 TIMEOUT = 10
@@ -41,6 +41,11 @@ class Letter:
     """What stands below the button."""
     is_useful: bool = True
     """False when sending it would only disappoint: its link has ended meanwhile."""
+    site: Site | None = None
+    """The venue in whose name and colours it comes; None for letters of the installation."""
+    calendar: bytes = b""
+    """An .ics file that goes with it."""
+    calendar_method: str = "PUBLISH"
     template: str = "mail/letter"
     context: dict[str, Any] = field(default_factory=dict)
 

@@ -14,10 +14,12 @@ from models.people import (
     SignInTry,
     StaffGrant,
 )
+from models.private_link import PrivateLink
 from models.session import Session
 from models.session_type import PriceRule, RecurrenceGroup, RecurrenceStartTime, SessionType
 from models.venue import Category, Media, Organisation, Practitioner, Room, Site, Zone
 from models.walls import Unbound, install_walls, unbound
+from models.wording import LetterWording
 
 __all__ = [
     "BOOKER",
@@ -33,6 +35,7 @@ __all__ = [
     "IntakeForm",
     "Job",
     "LedgerEntry",
+    "LetterWording",
     "Media",
     "Membership",
     "MembershipType",
@@ -41,6 +44,7 @@ __all__ = [
     "Organisation",
     "Practitioner",
     "PriceRule",
+    "PrivateLink",
     "RecurrenceGroup",
     "RecurrenceStartTime",
     "Room",

@@ -27,6 +27,8 @@ class Job(Base):
     organisation_id: Mapped[str | None] = mapped_column(
         sa.ForeignKey("organisations.id"), index=True
     )
+    # Whose staff may read it: None for what concerns the whole organisation or an account.
+    site_id: Mapped[str | None] = mapped_column(sa.ForeignKey("sites.id"), index=True)
     kind: Mapped[str]
     payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # Two causes of one message make one row (E1).

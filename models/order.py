@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.base import Base, Minor, ObjectId, Tenant, one_of
 from models.intake import IntakeAnswer, IntakeForm
 from models.people import Customer
+from models.private_link import PrivateLink
 from models.session import Session
 from models.venue import Site
 
@@ -17,7 +18,7 @@ class Order(Tenant, Base):
     __tablename__ = "orders"
     __table_args__ = (
         sa.UniqueConstraint("organisation_id", "order_ref"),
-        one_of("state", "basket", "in_progress", "confirmed", "cancelled"),
+        one_of("state", "basket", "waiting", "in_progress", "confirmed", "cancelled"),
         one_of("sold_by", "shop", "staff"),
     )
 
@@ -79,10 +80,18 @@ class SessionBooking(Tenant, Base):
             name="cancelled_by_known",
         ),
         sa.CheckConstraint("places >= 1", name="places_positive"),
+        sa.CheckConstraint("released_places BETWEEN 0 AND places", name="released_within_places"),
         sa.CheckConstraint(
             "NOT (is_no_show AND checked_in_at IS NOT NULL)", name="no_show_or_checked_in"
         ),
         sa.Index("ix_session_bookings_session_status", "session_id", "status"),
+        sa.Index(
+            "ix_session_bookings_waiting",
+            "session_id",
+            "waiting_since",
+            sqlite_where=sa.text("status = 'waitlisted' AND cancelled_at IS NULL"),
+            postgresql_where=sa.text("status = 'waitlisted' AND cancelled_at IS NULL"),
+        ),
         sa.Index(
             "ix_session_bookings_holding",
             "expires_at",
@@ -112,6 +121,20 @@ class SessionBooking(Tenant, Base):
     told_at: Mapped[dt.datetime | None]
     cancel_reason: Mapped[str] = mapped_column(default="")
     # Staff who booked in spite of a rule: which checks failed, why it was done, by whose account.
+    # The waiting list: when the party joined, when its offer was made, and why it was passed over.
+    waiting_since: Mapped[dt.datetime | None]
+    offered_at: Mapped[dt.datetime | None]
+    skipped_at: Mapped[dt.datetime | None]
+    skip_reason: Mapped[str] = mapped_column(default="")
+    # An offer of places that another booking gives up: they stay its own until this one accepts.
+    offered_from_id: Mapped[str | None] = mapped_column(sa.ForeignKey("session_bookings.id"))
+    # Places given up too late to cancel: still paid for and kept until somebody takes them.
+    released_places: Mapped[int] = mapped_column(default=0)
+    private_link_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("private_links.id"), index=True
+    )
+    # The version of its calendar entry and of the mails about it: raised by every change (E1, E3).
+    sequence: Mapped[int] = mapped_column(default=0)
     overridden: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
     override_reason: Mapped[str] = mapped_column(default="")
     booked_by_id: Mapped[str | None] = mapped_column(sa.String(24))
@@ -121,6 +144,7 @@ class SessionBooking(Tenant, Base):
     updated_at: Mapped[dt.datetime]
 
     session: Mapped[Session] = relationship()
+    private_link: Mapped[PrivateLink | None] = relationship()
     order: Mapped[Order] = relationship()
     order_item: Mapped[OrderItem] = relationship(back_populates="booking")
     customer: Mapped[Customer | None] = relationship()

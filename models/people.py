@@ -29,6 +29,8 @@ class Account(Base):
     password_hash: Mapped[str | None]
     # Part of the sign-in cookie: changing it signs out everywhere.
     session_token: Mapped[str]
+    # The unguessable part of the own calendar feed's address; None until it is asked for.
+    feed_key: Mapped[str | None] = mapped_column(unique=True)
     created_at: Mapped[dt.datetime]
 
 

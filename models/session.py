@@ -16,7 +16,10 @@ class Session(Tenant, Base):
     __table_args__ = (
         sa.UniqueConstraint("recurrence_group_id", "recurrence_date", "start_time_id"),
         sa.CheckConstraint("end_time > start_time", name="end_after_start"),
-        sa.CheckConstraint("places_taken BETWEEN 0 AND capacity", name="places_within_capacity"),
+        sa.CheckConstraint(
+            "places_taken >= 0 AND places_kept >= 0 AND places_taken + places_kept <= capacity",
+            name="places_within_capacity",
+        ),
         sa.CheckConstraint(
             "parties_taken >= 0 AND (max_baskets IS NULL OR parties_taken <= max_baskets)",
             name="parties_within_limit",
@@ -40,6 +43,8 @@ class Session(Tenant, Base):
     local_start: Mapped[LocalDateTime]
     capacity: Mapped[int]
     places_taken: Mapped[int] = mapped_column(default=0)
+    # Kept for the bearers of private links, and sold to nobody else.
+    places_kept: Mapped[int] = mapped_column(default=0)
     max_baskets: Mapped[int | None]
     parties_taken: Mapped[int] = mapped_column(default=0)
     waitlist_enabled: Mapped[bool] = mapped_column(default=False)
@@ -51,6 +56,8 @@ class Session(Tenant, Base):
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]
     deleted_at: Mapped[dt.datetime | None]
+    # What those who had booked were told when it was cancelled.
+    cancel_reason: Mapped[str] = mapped_column(default="")
 
     session_type: Mapped[SessionType] = relationship()
     room: Mapped[Room | None] = relationship()

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, ObjectId, Tenant, Uuid
+from models.base import Base, ObjectId, Tenant, Uuid, one_of
 
 
 class Organisation(Base):
@@ -22,6 +22,9 @@ class Site(Tenant, Base):
     __tablename__ = "sites"
     __table_args__ = (
         sa.CheckConstraint("hold_minutes BETWEEN 1 AND 45", name="hold_minutes_sane"),
+        sa.CheckConstraint("offer_minutes BETWEEN 5 AND 2880", name="offer_minutes_sane"),
+        sa.CheckConstraint("reminder_hours BETWEEN 0 AND 168", name="reminder_hours_sane"),
+        one_of("cancelled_session_notices", "everyone", "confirmed", "nobody"),
     )
 
     id: Mapped[Uuid]
@@ -38,6 +41,12 @@ class Site(Tenant, Base):
     opens_at: Mapped[dt.time] = mapped_column(default=dt.time(7))
     closes_at: Mapped[dt.time] = mapped_column(default=dt.time(22))
     hold_minutes: Mapped[int] = mapped_column(default=15)
+    # How long a party from the waiting list may think it over.
+    offer_minutes: Mapped[int] = mapped_column(default=120)
+    # Hours before the start; 0 sends no reminders.
+    reminder_hours: Mapped[int] = mapped_column(default=24)
+    # Who is told when a session is cancelled.
+    cancelled_session_notices: Mapped[str] = mapped_column(default="everyone")
     is_public: Mapped[bool] = mapped_column(default=True)
     # Words and pictures of the shop window, and the few tokens of the venue's brand.
     texts: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models import Account, Customer, Membership, Order, SessionBooking, db, unbound
+from models import Account, Customer, Membership, Order, PrivateLink, SessionBooking, db, unbound
 
 _EVERYWHERE = unbound("an account is one person's sign-in for the whole installation")
 
@@ -65,7 +65,7 @@ def _nobodys_rows(key: str, *, lock: bool) -> list[Customer]:
 
 def _merge(row: Customer, mine: Customer) -> None:
     """Everything of `row` becomes `mine`; what both have stays once."""
-    for model in (Order, SessionBooking):
+    for model in (Order, SessionBooking, PrivateLink):
         _move(
             sa.update(model)
             .where(model.organisation_id == row.organisation_id, model.customer_id == row.id)

@@ -149,7 +149,8 @@ def slot_of(row: Session) -> Slot:
         end_time=row.end_time,
         local_start=row.local_start,
         capacity=row.capacity,
-        places_taken=row.places_taken,
+        # Places kept for private links are taken for everybody else.
+        places_taken=row.places_taken + row.places_kept,
         max_baskets=row.max_baskets,
         parties_taken=row.parties_taken,
         waitlist_enabled=row.waitlist_enabled,
@@ -170,7 +171,7 @@ TIMETABLE_COLUMNS = (
     Session.end_time,
     Session.local_start,
     Session.capacity,
-    Session.places_taken,
+    Session.places_taken + Session.places_kept,
     Session.max_baskets,
     Session.parties_taken,
     Session.waitlist_enabled,

@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+from models import SessionBooking
 from services.outbox import enqueue
 
 MAIL = "mail"
@@ -15,6 +16,7 @@ def post(
     dedupe_key: str,
     now: dt.datetime,
     organisation_id: str | None = None,
+    site_id: str | None = None,
     run_at: dt.datetime | None = None,
 ) -> None:
     """Put a letter into the outbox, in the caller's transaction (E1).
@@ -27,5 +29,25 @@ def post(
         dedupe_key=f"{letter}:{dedupe_key}",
         now=now,
         organisation_id=organisation_id,
+        site_id=site_id,
+        run_at=run_at,
+    )
+
+
+def post_about_booking(
+    letter: str, booking: SessionBooking, *, now: dt.datetime, run_at: dt.datetime | None = None
+) -> None:
+    """A letter about a booking as it is now: one of each kind for each of its versions (E1).
+
+    What changes a booking raises its `sequence` first, and what the letter says is read when it
+    is written, so that a late one tells what is true then.
+    """
+    post(
+        letter,
+        {"booking": booking.id, "sequence": booking.sequence},
+        dedupe_key=f"{booking.id}:{booking.sequence}",
+        now=now,
+        organisation_id=booking.organisation_id,
+        site_id=booking.site_id,
         run_at=run_at,
     )

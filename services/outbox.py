@@ -35,6 +35,7 @@ def enqueue(
     dedupe_key: str,
     now: dt.datetime,
     organisation_id: str | None = None,
+    site_id: str | None = None,
     run_at: dt.datetime | None = None,
 ) -> None:
     """Write a job in the caller's transaction; a second one with the same key is none (E1)."""
@@ -44,6 +45,7 @@ def enqueue(
     job = Job(
         id=new_object_id(),
         organisation_id=organisation_id,
+        site_id=site_id,
         kind=kind,
         payload=payload,
         dedupe_key=dedupe_key,

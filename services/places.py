@@ -20,7 +20,7 @@ def claim(organisation_id: str, session_id: str, *, places: int, parties: int) -
             Session.organisation_id == organisation_id,
             Session.id == session_id,
             Session.deleted_at.is_(None),
-            Session.places_taken + places <= Session.capacity,
+            Session.places_taken + Session.places_kept + places <= Session.capacity,
             sa.or_(
                 Session.max_baskets.is_(None),
                 Session.parties_taken + parties <= Session.max_baskets,
