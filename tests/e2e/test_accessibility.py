@@ -97,6 +97,31 @@ def expired_checkout(page: Page, shop) -> None:
     expect(page.get_by_role("button", name="Hold the places again")).to_be_visible()
 
 
+def basket_of_two(page: Page, shop) -> None:
+    hold(page, shop, "evening-sound-bath", 2)
+    slot = shop.slot("thermal-circuit")
+    page.goto(slot.path)
+    page.locator(slot.row).get_by_role("button", name="Book").click()
+    expect(page.locator("article.line")).to_have_count(2)
+
+
+def basket_run_out(page: Page, shop) -> None:
+    slot = hold(page, shop)
+    shop.let_the_hold_run_out(slot)
+    page.goto(f"{BATH}/basket")
+    expect(page.get_by_role("button", name="Hold the places again")).to_be_visible()
+
+
+def cancellation_by_staff(page: Page, shop) -> None:
+    slot = shop.slot("tea-by-the-weir")
+    shop.book(slot, "Maximiliana von Hohenfels-Waldenburg")
+    page.goto(slot.roster)
+    row = page.locator(".rs").filter(has_text="Maximiliana")
+    row.locator("summary").last.click()
+    row.get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("button", name="Cancel the booking")).to_be_visible()
+
+
 def confirmation(page: Page, shop) -> None:
     hold(page, shop)
     page.get_by_label("Full name").fill("Maximiliana von Hohenfels-Waldenburg")
@@ -270,6 +295,8 @@ STORIES = [
     Story("checkout with names", checkout_with_names),
     Story("checkout with errors", checkout_with_errors, status=422),
     Story("checkout, expired", expired_checkout),
+    Story("basket of two", basket_of_two),
+    Story("basket, run out", basket_run_out),
     Story("empty basket", at(f"{BATH}/checkout")),
     Story("confirmation", confirmation),
     Story("forms of a booking", booked_forms),
@@ -288,6 +315,7 @@ STORIES = [
     Story("your details", at("/account/details"), ANA),
     Story("close the account", at("/account/closing"), ANA),
     Story("my bookings, none", at("/account/"), MAREN),
+    Story("mail", at("/mail")),
     Story("not found", at("/nowhere"), status=404),
     Story("staff sign-in", at("/staff/sign-in")),
     Story("staff sign-in refused", refused_at("/staff/sign-in", "wrong"), status=422),
@@ -298,6 +326,7 @@ STORIES = [
     Story("roster", roster, MAREN),
     Story("roster, empty", empty_roster, MAREN),
     Story("roster with errors", roster_with_errors, MAREN, status=422),
+    Story("cancellation by staff", cancellation_by_staff, MAREN),
     Story("customers", at(f"/staff{BATH}/customers"), IMOGEN),
     Story("customers, nobody matches", at(f"/staff{BATH}/customers?q=zzz"), IMOGEN),
     Story("a customer", a_customer, IMOGEN),
