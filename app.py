@@ -10,8 +10,10 @@ from blueprints import (
     bookings,
     checkout,
     desk,
+    feeds,
     guest_forms,
     health,
+    house,
     intake,
     mailbox,
     people,
@@ -44,7 +46,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     register_errors(app)
     areas = (
         *(health, account, bookings, guest_forms, checkout),
-        *(desk, intake, mailbox, people, shop),
+        *(desk, feeds, house, intake, mailbox, people, shop),
     )
     for area in areas:
         app.register_blueprint(area.bp)

@@ -11,10 +11,11 @@ from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from blueprints.clock import read_clock
-from blueprints.working import drain
+from blueprints.mailing import LETTERS
+from blueprints.working import DEEDS, drain
 from domain.words import count
 from services.demo import is_empty, list_sign_ins, load_demo
-from services.doctor import examine
+from services.doctor import examine, examine_outbox, find_warnings
 from services.places import release_expired_holds
 from services.scheduling import roll_horizon_forward
 from services.sweeping import sweep
@@ -99,7 +100,9 @@ def _release() -> None:
 @click.command("doctor")
 def doctor() -> None:
     """Recompute every promise from the facts."""
-    wrong = examine()
+    wrong = [*examine(), *examine_outbox(DEEDS, LETTERS)]
+    for warning in find_warnings(now=read_clock()):
+        click.echo(f"warning: {warning}")
     for sentence in wrong:
         click.echo(sentence)
     if wrong:

@@ -100,6 +100,17 @@ class AnswersChanged(RuleBroken):
     code = "answers_changed"
 
 
+class ImpactChanged(RuleBroken):
+    """What a disruptive change would touch is no longer what the page showed (S3, D4)."""
+
+    code = "impact_changed"
+
+    def __init__(
+        self, sentence: str = "This has changed since the page was opened. Look again, then decide."
+    ) -> None:
+        super().__init__(sentence)
+
+
 class SignInFailed(RuleBroken):
     """Deliberately the same for an unknown address and a wrong password."""
 

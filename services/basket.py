@@ -45,6 +45,7 @@ from services.lines import (
     new_order,
     order_query,
     party_of,
+    withdrawn_lines,
 )
 from services.places import (
     extend,
@@ -151,6 +152,8 @@ def drop_line(organisation_id: str, secret: str, booking_id: str, *, now: dt.dat
         lock_sessions(organisation_id, [line.session_id])
         if let_go(line, by="customer", now=now):
             raise_revision(organisation_id, [session_type_id])
+        elif line in withdrawn_lines(order):
+            line.told_at = now
 
 
 def change_guests(
@@ -259,6 +262,8 @@ class Review:
 
     lines: tuple[SessionBooking, ...]
     gone: tuple[SessionBooking, ...]
+    # Lines whose session the venue has cancelled meanwhile.
+    withdrawn: tuple[SessionBooking, ...]
     # Line id to the sentence why it can no longer be confirmed by this person.
     refusals: dict[str, str]
     overlaps: tuple[tuple[Stay, Stay], ...]
@@ -294,6 +299,7 @@ def review_basket(order: Order, viewer: Viewer, *, now: dt.datetime) -> Review:
     return Review(
         lines=tuple(lines),
         gone=tuple(expired_lines(order, now=now)),
+        withdrawn=tuple(withdrawn_lines(order)),
         refusals=refusals,
         overlaps=tuple(find_overlaps(stays)),
         expires_at=expires_at,
@@ -315,7 +321,7 @@ def find_basket(
     )
     if order is None or not is_theirs(order, account_id):
         return None
-    if not (live_lines(order, now=now) or expired_lines(order, now=now)):
+    if not (live_lines(order, now=now) or expired_lines(order, now=now) or withdrawn_lines(order)):
         return None
     return order
 
@@ -372,7 +378,7 @@ def _open_basket(
     touched = end_expired(order, now)
     if not live_lines(order, now=now):
         order.held_since = now
-        for line in expired_lines(order):
+        for line in [*expired_lines(order), *withdrawn_lines(order)]:
             line.told_at = now
     return order, touched
 

@@ -41,6 +41,7 @@ from services.lines import (
     load_session,
     lock_order,
     new_order,
+    withdrawn_lines,
 )
 from services.persons import ask_member_limit, lock_person
 from services.places import raise_revision, sell
@@ -155,6 +156,8 @@ def find_order(secret: str) -> Order:
 def _confirmable_lines(order: Order, viewer: Viewer, now: dt.datetime) -> list[SessionBooking]:
     """The held lines, each asked once more whether this person may have it (R20)."""
     lines = live_lines(order, now=now)
+    if not lines and withdrawn_lines(order):
+        raise NotBookable("The venue has cancelled this session.", code="session_live")
     if not lines or expired_lines(order, now=now):
         raise HoldExpired
     for line in lines:

@@ -1,17 +1,20 @@
 """Recomputing every promise from the facts; a difference is a bug, and it is loud (H1)."""
 
+import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import sqlalchemy as sa
 
 from domain.people import guest_key
+from domain.words import count
 from models import (
     Account,
     Customer,
     Guest,
+    Job,
     LedgerEntry,
     Order,
     OrderItem,
@@ -20,7 +23,12 @@ from models import (
     db,
     unbound,
 )
+from services.letters import MAIL
+from services.outbox import MOST_ATTEMPTS
 from services.places import TAKING
+
+LATE = dt.timedelta(hours=1)
+"""A job that has been due for so long stands still."""
 
 EVERYWHERE = unbound("the doctor looks at every organisation")
 
@@ -35,6 +43,56 @@ def examine() -> list[str]:
         *find_broken_limits(),
         *find_wrong_sums(),
     ]
+
+
+def examine_outbox(kinds: Collection[str], letters: Collection[str]) -> list[str]:
+    """A sentence for every kind of job, and every letter, that nobody here knows how to do."""
+    jobs = db.session.execute(
+        sa.select(Job.kind, Job.payload).where(Job.done_at.is_(None)), execution_options=EVERYWHERE
+    )
+    unknown: Counter[str] = Counter()
+    for kind, payload in jobs:
+        if kind not in kinds:
+            unknown[f"of the kind {kind}"] += 1
+        elif kind == MAIL and str(payload.get("letter")) not in letters:
+            unknown[f"for the letter {payload.get('letter')}"] += 1
+    return [
+        f"Outbox: {count(number, 'job')} {what}, which nobody does."
+        for what, number in sorted(unknown.items())
+    ]
+
+
+def find_warnings(*, now: dt.datetime) -> list[str]:
+    """What somebody should look at although no promise is broken: mail that fails or stands still.
+
+    A worker that doesn't run is no broken promise: its jobs are done when it runs again.
+    """
+    open_jobs = Job.done_at.is_(None)
+    given_up = sa.and_(Job.attempts >= MOST_ATTEMPTS, sa.or_(*_let_go(now)))
+    late = sa.and_(Job.attempts < MOST_ATTEMPTS, Job.run_at <= now - LATE, sa.or_(*_let_go(now)))
+    failed, stuck = db.session.execute(
+        sa.select(
+            sa.func.count(Job.id).filter(open_jobs, given_up),
+            sa.func.count(Job.id).filter(open_jobs, late),
+        ),
+        execution_options=EVERYWHERE,
+    ).one()
+    warnings = []
+    if failed:
+        warnings.append(
+            f"Outbox: {count(failed, 'job')} failed for good. Staff can retry them in the outbox."
+        )
+    if stuck:
+        verb = "has" if stuck == 1 else "have"
+        warnings.append(
+            f"Outbox: {count(stuck, 'job')} {verb} been due for more than an hour. "
+            "Is a worker running?"
+        )
+    return warnings
+
+
+def _let_go(now: dt.datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return (Job.locked_until.is_(None), Job.locked_until <= now)
 
 
 def find_wrong_counters() -> list[str]:

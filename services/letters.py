@@ -1,10 +1,11 @@
 """Which mail is sent when; how it reads and travels is the web layer's."""
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from models import SessionBooking
-from services.outbox import enqueue
+from services.outbox import enqueue, enqueue_all
 
 MAIL = "mail"
 
@@ -50,4 +51,22 @@ def post_about_booking(
         organisation_id=booking.organisation_id,
         site_id=booking.site_id,
         run_at=run_at,
+    )
+
+
+def post_about_bookings(
+    letter: str, bookings: Iterable[SessionBooking], *, now: dt.datetime
+) -> None:
+    """The same letter about many bookings, in as few statements as about one."""
+    enqueue_all(
+        MAIL,
+        {
+            f"{letter}:{booking.id}:{booking.sequence}": (
+                {"letter": letter, "booking": booking.id, "sequence": booking.sequence},
+                booking.organisation_id,
+                booking.site_id,
+            )
+            for booking in bookings
+        },
+        now=now,
     )

@@ -297,6 +297,13 @@ def expired_lines(order: Order, *, now: dt.datetime | None = None) -> list[Sessi
     ]
 
 
+def withdrawn_lines(order: Order) -> list[SessionBooking]:
+    """Lines whose session the venue has cancelled, until the customer puts that aside (R12)."""
+    return [
+        line for line in lines_of(order) if line.cancelled_by == "venue" and line.told_at is None
+    ]
+
+
 def end_expired(order: Order, now: dt.datetime) -> set[str]:
     """Note the ends that the clock has brought; the types whose places came back.
 

@@ -1,6 +1,7 @@
 """The outbox: work written with its cause, done after it, again when it failed (E1)."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,38 @@ def enqueue(
         # Its twin was committed meanwhile. Anything else that is wrong shows itself here.
         if db.session.scalar(known, execution_options=_ANY) is None:
             raise
+
+
+def enqueue_all(
+    kind: str,
+    jobs: Mapping[str, tuple[dict[str, Any], str | None, str | None]],
+    *,
+    now: dt.datetime,
+) -> None:
+    """Write many jobs at once: by key their payload, organisation and site (E1).
+
+    For whoever holds a lock that keeps a twin from writing the same keys meanwhile.
+    """
+    known = set(
+        db.session.scalars(
+            sa.select(Job.dedupe_key).where(Job.dedupe_key.in_(list(jobs))), execution_options=_ANY
+        )
+    )
+    db.session.add_all(
+        Job(
+            id=new_object_id(),
+            organisation_id=organisation_id,
+            site_id=site_id,
+            kind=kind,
+            payload=payload,
+            dedupe_key=key,
+            run_at=now,
+            created_at=now,
+        )
+        for key, (payload, organisation_id, site_id) in jobs.items()
+        if key not in known
+    )
+    db.session.flush()
 
 
 def claim_job(*, now: dt.datetime, lease: dt.timedelta = LEASE) -> Work | None:

@@ -32,14 +32,18 @@ class HeldMembership:
     is_paused: bool
 
 
-def list_own_bookings(account_id: str) -> list[SessionBooking]:
-    """A person's sold lines, cancelled ones too, by their start; ended holds are none."""
+def list_own_bookings(account_id: str, *, since: dt.datetime | None = None) -> list[SessionBooking]:
+    """A person's sold lines, cancelled ones too, by their start; ended holds are none.
+
+    With `since`, only those that end after it.
+    """
+    recent = [Session.end_time > since] if since is not None else []
     return list(
         db.session.scalars(
             sa.select(SessionBooking)
             .join(Customer, SessionBooking.customer_id == Customer.id)
             .join(SessionBooking.session)
-            .where(Customer.account_id == account_id, SessionBooking.status == "confirmed")
+            .where(Customer.account_id == account_id, SessionBooking.status == "confirmed", *recent)
             .options(
                 contains_eager(SessionBooking.session).options(
                     joinedload(Session.room), joinedload(Session.session_type)

@@ -143,6 +143,52 @@ def let_go_of_expired_on(organisation_id: str, session_id: str, now: dt.datetime
     return sum(let_go(booking, by="expired", now=now) for booking in bookings)
 
 
+def let_go_of_all_on(
+    organisation_id: str, session_id: str, *, by: str, reason: str, now: dt.datetime
+) -> None:
+    """End everything that takes places on this locked session, in two statements (R12).
+
+    The version of each rises: its calendar entry and its mails tell of the end (E1, E3).
+    """
+    _changed(
+        sa.update(SessionBooking)
+        .where(
+            SessionBooking.organisation_id == organisation_id,
+            SessionBooking.session_id == session_id,
+            SessionBooking.cancelled_at.is_(None),
+            SessionBooking.status.in_(TAKING),
+        )
+        .values(
+            cancelled_at=now,
+            cancelled_by=by,
+            cancel_reason=reason,
+            expires_at=None,
+            updated_at=now,
+            sequence=SessionBooking.sequence + 1,
+        )
+    )
+    recount(organisation_id, session_id)
+
+
+def recount(organisation_id: str, session_id: str) -> None:
+    """Set the counters of this locked session to what its live bookings take (R13)."""
+    live = (
+        SessionBooking.organisation_id == organisation_id,
+        SessionBooking.session_id == session_id,
+        SessionBooking.cancelled_at.is_(None),
+        SessionBooking.status.in_(TAKING),
+        # Places that another booking gives up are still counted as that one's.
+        SessionBooking.offered_from_id.is_(None),
+    )
+    places = sa.select(sa.func.coalesce(sa.func.sum(SessionBooking.places), 0)).where(*live)
+    parties = sa.select(sa.func.count(sa.distinct(SessionBooking.order_id))).where(*live)
+    _changed(
+        sa.update(Session)
+        .where(Session.organisation_id == organisation_id, Session.id == session_id)
+        .values(places_taken=places.scalar_subquery(), parties_taken=parties.scalar_subquery())
+    )
+
+
 def release_expired_holds(now: dt.datetime, *, most: int = 200) -> int:
     """The worker's round: end holds that have run out, session by session; the number (H3)."""
     sessions = db.session.execute(

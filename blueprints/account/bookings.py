@@ -4,8 +4,10 @@ from flask_login import current_user
 from blueprints.account.area import bp
 from blueprints.account.presenting import cards_of
 from blueprints.clock import utcnow
+from blueprints.links import public_url
 from blueprints.rendering import render
 from blueprints.security import SIGNED_IN, account_id, needs
+from services.feeds import find_feed_key
 from services.intake import completion
 from services.own_bookings import list_own_bookings, list_own_memberships
 
@@ -29,5 +31,13 @@ def bookings() -> Response:
         forms=forms,
         memberships=list_own_memberships(me, today=now.date()),
         email=current_user.email,
+        feed=_feed(find_feed_key(me)),
         is_personal=True,
     )
+
+
+def _feed(key: str | None) -> dict[str, str] | None:
+    if key is None:
+        return None
+    url = public_url("feeds.own", key=key)
+    return {"key": key, "url": url, "open": "webcal://" + url.partition("://")[2]}

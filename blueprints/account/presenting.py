@@ -31,6 +31,8 @@ class Card:
     """Until when it can be cancelled, while it lies ahead."""
     can_cancel: bool
     venue: Venue
+    reason: str
+    """Why the venue cancelled it, in its own words."""
     again: str
     """The slug of the offer, where it can be booked again."""
 
@@ -87,8 +89,16 @@ def _card(row: SessionBooking, lines: int, now: dt.datetime) -> Card:
         until=answer.sentence if answer else "",
         can_cancel=answer is not None and answer.is_allowed,
         venue=venue,
+        reason=_reason(row),
         again=kind.slug if is_sold else "",
     )
+
+
+def _reason(row: SessionBooking) -> str:
+    """Only the venue's own: what staff note about one booking is theirs."""
+    if _cancelled_by(row) != "venue":
+        return ""
+    return row.cancel_reason or row.session.cancel_reason
 
 
 def _guests(row: SessionBooking) -> str:
@@ -124,6 +134,9 @@ def _money(row: SessionBooking, lines: int, venue: Venue, now: dt.datetime) -> s
     order = row.order
     if _cancelled_by(row) is not None:
         returned = sum(abs(entry.amount) for entry in order.ledger if entry.kind == "refund")
+        owed = -sum(entry.amount for entry in order.ledger)
+        if owed > 0:
+            return f"{_say(owed, order, venue)} comes back to you"
         return f"{_say(returned, order, venue)} refunded" if returned else ""
     if row.session.end_time <= now:
         cost = row.order_item.unit_price * row.places

@@ -248,6 +248,7 @@ def _roster(
         price=price_for(offer, slot_of(row), Viewer()).amount,
         form=form or WalkInForm(formdata=None),
         has_started=row.start_time <= utcnow(),
+        has_ended=row.end_time <= utcnow(),
         touched=next((line for line in found.lines if line.id == touched), None),
         said=said,
         stages=STAGES,

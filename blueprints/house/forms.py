@@ -1,0 +1,69 @@
+from collections.abc import Callable
+from typing import Any
+
+from wtforms import IntegerField, RadioField, StringField
+from wtforms.validators import InputRequired, NumberRange, Optional
+
+from blueprints.forms import Form, obeys
+from domain.reasons import check_reason
+from domain.session_changes import MAX_CAPACITY
+from services.notices import OFFER_MINUTES, REMINDER_HOURS, WHO
+
+
+class Number(IntegerField):
+    """A whole number; `message` is the sentence for anything else."""
+
+    def __init__(self, label: str, validators: list[Callable[..., Any]], message: str) -> None:
+        super().__init__(label, validators)
+        self._message = message
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError(self._message) from error
+
+    @property
+    def typed(self) -> str:
+        """What stands in the field, as it was typed."""
+        return str(
+            self.raw_data[0] if self.raw_data else self.data if self.data is not None else ""
+        )
+
+
+def _whole(least: int, most: int, message: str) -> list[Callable[..., Any]]:
+    return [InputRequired(message=message), NumberRange(least, most, message=message)]
+
+
+_PLACES = f"Enter a whole number from 1 to {MAX_CAPACITY}."
+_PARTIES = "Enter a whole number, or leave it empty for no limit."
+_OFFER = f"Enter a whole number of minutes from {OFFER_MINUTES[0]} to {OFFER_MINUTES[1]}."
+_REMINDER = f"Enter a whole number of hours from {REMINDER_HOURS[0]} to {REMINDER_HOURS[1]}."
+
+
+class CancelSessionForm(Form):
+    reason = StringField("Why", [obeys(check_reason)])
+    seen = StringField()
+
+
+class RestoreSessionForm(Form):
+    seen = StringField()
+
+
+class PlacesForm(Form):
+    capacity = Number("Places", _whole(1, MAX_CAPACITY, _PLACES), _PLACES)
+    max_baskets = Number(
+        "Most parties", [Optional(), NumberRange(1, MAX_CAPACITY, message=_PARTIES)], _PARTIES
+    )
+    seen = StringField()
+
+
+class NoticesForm(Form):
+    cancelled_session_notices = RadioField(
+        "Who is told when a session is cancelled",
+        choices=[(key, key) for key in WHO],
+        validators=[InputRequired(message="Choose who is told.")],
+    )
+    offer_minutes = Number("Minutes to decide", _whole(*OFFER_MINUTES, _OFFER), _OFFER)
+    reminder_hours = Number("Hours before", _whole(*REMINDER_HOURS, _REMINDER), _REMINDER)
+    was = StringField()
