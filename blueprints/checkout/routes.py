@@ -134,6 +134,9 @@ def confirm(site: str) -> Any:
             return _page(venue, _again(secret), form, status=409, refusal=refusal)
         return _page(venue, _again(secret), form, status=422, broken=refusal)
     except RuleBroken as broken:
+        if broken.code == "other_address":
+            # Whoever tries address after address to learn whose link it is, is slowed down.
+            count_sign_in_try()
         form.refuse(broken)
         return _page(venue, _again(secret), form, status=422, broken=broken)
     forget_basket(venue.id, order_secret=secret)
