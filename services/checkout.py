@@ -175,7 +175,7 @@ def _check_whose_links(
         person = line.private_link.customer if line.private_link else None
         if person is None or (account_id and person.account_id == account_id):
             continue
-        known = {person.address_key}
+        known: set[str | None] = {person.address_key}
         if person.account_id:
             account = db.session.get(Account, person.account_id)
             known.add(account.email_key if account else None)
