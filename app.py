@@ -15,6 +15,7 @@ from blueprints import (
     intake,
     mailbox,
     people,
+    private_links,
     shop,
 )
 from blueprints.cli import register_commands
@@ -44,7 +45,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     register_errors(app)
     areas = (
         *(health, account, bookings, guest_forms, checkout),
-        *(desk, intake, mailbox, people, shop),
+        *(desk, intake, mailbox, people, private_links, shop),
     )
     for area in areas:
         app.register_blueprint(area.bp)
