@@ -17,6 +17,7 @@ from blueprints import (
     intake,
     mailbox,
     people,
+    private_links,
     shop,
 )
 from blueprints.cli import register_commands
@@ -45,8 +46,9 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     install_rendering(app)
     register_errors(app)
     areas = (
-        *(health, account, bookings, guest_forms, checkout),
-        *(desk, feeds, house, intake, mailbox, people, shop),
+        *(health, account, bookings, guest_forms, checkout, desk),
+        *(feeds, house, intake, mailbox, people, private_links),
+        *(shop,),
     )
     for area in areas:
         app.register_blueprint(area.bp)

@@ -17,6 +17,7 @@ from domain.words import count
 from services.demo import is_empty, list_sign_ins, load_demo
 from services.doctor import examine, examine_outbox, find_warnings
 from services.places import release_expired_holds
+from services.private_links import release_kept_places
 from services.scheduling import roll_horizon_forward
 from services.sweeping import sweep
 
@@ -95,6 +96,7 @@ def _release() -> None:
     ended = release_expired_holds(read_clock())
     if ended:
         current_app.logger.info("let go of %s expired holds", ended)
+    release_kept_places(read_clock())
 
 
 @click.command("doctor")

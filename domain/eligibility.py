@@ -111,6 +111,8 @@ class Viewer:
     is_signed_in: bool = False
     memberships: tuple[Membership, ...] = ()
     came_by_link: bool = False
+    # What their private link makes of the price of one place; None: the usual price.
+    agreed_price: int | None = None
     is_staff: bool = False
     booked_on: Mapping[str, int] = field(default_factory=dict)
 
@@ -181,11 +183,14 @@ def price_for(offer: Offer, slot: Slot, viewer: Viewer) -> Price:
         offer.rules,
         override=slot.price,
         membership_type_ids=viewer.types_valid_on(slot.local_start.date()),
+        agreed=viewer.agreed_price,
     )
 
 
 def members_pay_less(offer: Offer, slot: Slot, viewer: Viewer) -> int | None:
     """What members pay, where that is less than this viewer pays; None otherwise (P10)."""
+    if viewer.agreed_price is not None:
+        return None
     least, own = member_price(offer, slot), price_for(offer, slot, viewer).amount
     return least if least is not None and own is not None and least < own else None
 

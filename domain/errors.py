@@ -14,7 +14,14 @@ class RuleBroken(Exception):
             self.code = code
 
 
-NO_REFUSALS = ("hold_expired", "hold_ceiling", "basket_changed", "key_reused", "guests_chosen")
+NO_REFUSALS = (
+    "hold_expired",
+    "hold_ceiling",
+    "basket_changed",
+    "key_reused",
+    "guests_chosen",
+    "other_address",
+)
 """What a booking form can also be told: about its clock, its key and the people it names."""
 
 
@@ -51,6 +58,18 @@ class BasketChanged(RuleBroken):
     def __init__(self) -> None:
         super().__init__(
             "Your basket has changed since this page was opened. Look it over and confirm again."
+        )
+
+
+class OtherAddress(RuleBroken):
+    """A private link for one person, and somebody else's address; names neither (D2)."""
+
+    code = "other_address"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Use the address that the private link was sent to, or sign in with it.",
+            field="email",
         )
 
 

@@ -1,5 +1,6 @@
 """Money as whole minor units of one currency. No floats (P8, R32)."""
 
+import re
 from dataclasses import dataclass
 
 _EXPONENTS = {
@@ -35,3 +36,16 @@ class Money:
     def is_free(self) -> bool:
         """Zero is a price, "Free"; a missing price is `None` and never a Money (P4)."""
         return self.amount == 0
+
+
+def read_amount(text: str, currency: str) -> int:
+    """The minor units of a sum as people type it, 12, 12.50 or £1,200.00; raises ValueError (P8).
+
+    A comma is taken for thousands; more decimals than the currency has are refused, not rounded.
+    """
+    plain = re.sub(r"[\s,]|^[A-Za-z]{3}(?=[\s\d])|[£$€¥]|\b(?i:kr)\.?", "", text.strip())
+    decimals = exponent(currency)
+    found = re.fullmatch(r"(\d{1,12})(?:\.(\d+))?", plain, re.ASCII)
+    if found is None or len(found[2] or "") > decimals:
+        raise ValueError(text)
+    return int(found[1] + (found[2] or "").ljust(decimals, "0"))

@@ -7,7 +7,11 @@ from typing import Literal
 
 from domain.words import WEEKDAYS
 
-PriceSource = Literal["override", "rule", "none"]
+PriceSource = Literal["link", "override", "rule", "none"]
+
+
+BY_INVITATION = "By invitation"
+"""What customers read beside a private link's own price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,16 @@ def price_of(
     *,
     override: int | None = None,
     membership_type_ids: Iterable[str] = (),
+    agreed: int | None = None,
 ) -> Price:
     """The price of a place in a session that starts at wall time `local_start` (R16).
 
+    `agreed` is the price of its own that a private link has: it comes before all others.
     `membership_type_ids` are the viewer's memberships valid on the session's date; without any
     the price is a visitor's (P10).
     """
+    if agreed is not None:
+        return Price(agreed, "link", label=BY_INVITATION)
     if override is not None:
         return Price(override, "override")
     held = frozenset(membership_type_ids)
@@ -79,11 +87,12 @@ def trace_price(
     *,
     override: int | None = None,
     membership_type_ids: Iterable[str] = (),
+    agreed: int | None = None,
 ) -> PriceTrace:
     """The same price with each rule in order, matched or why not (P9)."""
     held = frozenset(membership_type_ids)
-    price = price_of(local_start, rules, override=override, membership_type_ids=held)
-    if price.source == "override":
+    price = price_of(local_start, rules, override=override, membership_type_ids=held, agreed=agreed)
+    if price.source in ("link", "override"):
         return PriceTrace(price)
     steps = []
     for rule in rules:

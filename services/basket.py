@@ -47,6 +47,7 @@ from services.lines import (
     party_of,
     withdrawn_lines,
 )
+from services.link_places import Way, as_held, kept_in_change, way_of
 from services.places import (
     extend,
     let_go,
@@ -103,21 +104,24 @@ def hold_places(
     basket_secret: str | None,
     account_id: str | None = None,
     key: str = "",
+    way: Way | None = None,
     now: dt.datetime,
 ) -> str:
     """Hold `guests` places in a basket; the basket's secret (H1, H2, H3, P6).
 
-    A line for the same session is replaced. Raises NotBookable with the code of the first check
-    that failed, NotFound, KeyReused.
+    A line for the same session is replaced. `way` is the private address it is held by. Raises
+    NotBookable with the code of the first check that failed, NotFound, KeyReused.
     """
-    body = {"session": session_id, "guests": guests}
+    body: dict[str, object] = {"session": session_id, "guests": guests}
+    if way is not None:
+        body["way"] = way.link_id or way.digest
 
     def deed() -> str:
         found = load_session(organisation_id, session_id)
         if found.session_type_id != session_type_id:
             raise NotFound("We couldn't find that session.")
         basket, touched = _open_basket(organisation_id, found, basket_secret, account_id, now)
-        hold_line(basket, found, guests, viewer, now)
+        hold_line(basket, found, guests, viewer, now, way)
         _renew_lines(basket, now)
         raise_revision(organisation_id, {found.session_type_id, *touched})
         return basket.secret
@@ -183,7 +187,7 @@ def change_guests(
         let_go_of_expired_on(organisation_id, session_id, now)
         found = load_session(organisation_id, session_id)
         others = [other for other in lines if other is not line]
-        _require_party(order, found, guests, more, others, viewer, now)
+        _require_party(line, found, guests, others, viewer, now)
         if more and not resize(line, guests, now):
             raise just_went(more)
         line.order_item.places = guests
@@ -191,16 +195,18 @@ def change_guests(
 
 
 def _require_party(
-    order: Order,
+    line: SessionBooking,
     found: Session,
     guests: int,
-    more: int,
     others: Sequence[SessionBooking],
     viewer: Viewer,
     now: dt.datetime,
 ) -> None:
     """Ask for the whole party, and then for room for those who are new (R20, H2)."""
+    order, more, viewer = line.order, guests - line.places, as_held(line, viewer)
     offer, slot = offer_of(found.session_type, venue_of(order.site)), slot_of(found)
+    kept = kept_in_change(line, guests, now) if more > 0 else 0
+    slot = replace(slot, places_taken=slot.places_taken - kept)
     party = replace(party_of(guests, found.session_type_id, others, order), is_held=True)
     require_bookable(offer, slot, party, viewer, now)
     if more > 0 and places_left(slot.capacity, slot.places_taken) < more:
@@ -230,7 +236,7 @@ def rebuild_basket(
             found = load_session(organisation_id, line.session_id)
             try:
                 with db.session.begin_nested():
-                    fresh = hold_line(order, found, line.places, viewer, now)
+                    fresh = hold_line(order, found, line.places, viewer, now, way_of(line))
             except NotBookable as refusal:
                 outcome.append(RebuiltLine(line.session_type_name, refusal.sentence, False))
             else:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from domain.calendar import Offering, offerings
 from domain.eligibility import Offer, Party, Viewer, nearest_party
 from domain.local_time import local_day, to_local
-from models import Category, Session, SessionType, db
+from models import Category, Session, SessionType, Site, db, unbound
 from services.facts import TimetableSlot, Venue, offer_of, timetable_query, timetable_slot
 from services.timetable import viewer_key
 from services.truth import TruthCache
@@ -114,6 +114,30 @@ def open_window(
         total=len(cards),
         found=sum(len(shelf.cards) for shelf in shelves),
     )
+
+
+def list_public_offers() -> list[tuple[str, list[str], list[str]]]:
+    """Of every public site its slug, its categories' and its public types' slugs (R30, D2)."""
+    sites: dict[str, tuple[list[str], list[str]]] = {}
+    rows = db.session.execute(
+        sa.select(Site.slug, SessionType)
+        .join(SessionType, SessionType.site_id == Site.id)
+        .where(
+            Site.is_public,
+            SessionType.visibility == "public",
+            SessionType.offered_online,
+            SessionType.deleted_at.is_(None),
+        )
+        .options(selectinload(SessionType.categories))
+        .order_by(Site.slug, SessionType.position, SessionType.slug),
+        execution_options=unbound("the sitemap lists what every public site offers"),
+    )
+    for slug, kind in rows:
+        categories, types = sites.setdefault(slug, ([], []))
+        # A type stands on the shelf of its first category, so only that one has a page.
+        categories += [it.slug for it in kind.categories[:1] if it.slug not in categories]
+        types.append(kind.slug)
+    return [(slug, categories, types) for slug, (categories, types) in sites.items()]
 
 
 def _is_listed(venue: Venue) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from domain.eligibility import Viewer
-from domain.errors import BasketChanged, HoldExpired, NotBookable, NotFound
+from domain.errors import BasketChanged, HoldExpired, NotBookable, NotFound, OtherAddress
 from domain.guests import BOOKER, check_assignment, people_needed, usual_assignment
 from domain.people import check_email, check_name, email_key, guest_key
 from models import (
@@ -92,6 +92,7 @@ def confirm_order(
         booker, address = check_name(name), check_email(email)
         viewer = viewer_of(organisation_id, account_id, now=now)
         lines = _confirmable_lines(order, viewer, now)
+        _check_whose_links(lines, address, account_id)
         _name_guests(lines, [booker, *people], address, who)
         customer = find_or_add_customer(organisation_id, booker, address, account_id, now)
         _check_member_limit(lines, customer, now, is_own=account_id is not None)
@@ -167,6 +168,22 @@ def _confirmable_lines(order: Order, viewer: Viewer, now: dt.datetime) -> list[S
             named = f"{line.session_type_name}: " if others else ""
             raise NotBookable(named + refusal.sentence, code=refusal.code)
     return lines
+
+
+def _check_whose_links(
+    lines: Sequence[SessionBooking], address: str, account_id: str | None
+) -> None:
+    """A private link for one person is used with their address, or signed in as them (D2)."""
+    for line in lines:
+        person = line.private_link.customer if line.private_link else None
+        if person is None or (account_id and person.account_id == account_id):
+            continue
+        known: set[str | None] = {person.address_key}
+        if person.account_id:
+            account = db.session.get(Account, person.account_id)
+            known.add(account.email_key if account else None)
+        if email_key(address) not in known - {None, ""}:
+            raise OtherAddress
 
 
 def _name_guests(

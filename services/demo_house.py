@@ -54,7 +54,10 @@ _SAME_IN_FIELD = "label kind help required asked_of options".split()
 
 
 RESERVED_SLUGS = frozenset(
-    "account api bookings feeds forms healthz kiosk mail media metrics readyz staff static".split()
+    (
+        "account api bookings feeds forms healthz kiosk mail media metrics readyz"
+        " robots.txt sitemap.xml staff static waiting"
+    ).split()
 )
 
 

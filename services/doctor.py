@@ -18,6 +18,7 @@ from models import (
     LedgerEntry,
     Order,
     OrderItem,
+    PrivateLink,
     Session,
     SessionBooking,
     db,
@@ -38,6 +39,7 @@ def examine() -> list[str]:
     return [
         *find_wrong_counters(),
         *find_oversold(),
+        *find_wrong_links(),
         *find_sold_and_given_away(),
         *find_missing_guests(),
         *find_broken_limits(),
@@ -123,13 +125,13 @@ def find_oversold() -> list[str]:
     rows = db.session.execute(
         sa.select(
             Session.id,
-            Session.places_taken,
+            Session.places_taken + Session.places_kept,
             Session.capacity,
             Session.parties_taken,
             Session.max_baskets,
         ).where(
             sa.or_(
-                Session.places_taken > Session.capacity,
+                Session.places_taken + Session.places_kept > Session.capacity,
                 Session.parties_taken > Session.max_baskets,
             )
         ),
@@ -139,6 +141,38 @@ def find_oversold() -> list[str]:
         f"Session {row[0]}: {row[1]} of {row[2]} places and {row[3]} parties are taken"
         + (f", {row[4]} are allowed." if row[4] is not None else ".")
         for row in rows
+    ]
+
+
+def find_wrong_links() -> list[str]:
+    """A sentence for every session or private link whose kept places or uses are not the facts."""
+    kept = sa.func.coalesce(sa.func.sum(PrivateLink.places_kept), 0)
+    sessions = db.session.execute(
+        sa.select(Session.id, Session.places_kept, kept)
+        .join(PrivateLink, PrivateLink.session_id == Session.id, isouter=True)
+        .group_by(Session.id, Session.places_kept)
+        .having(Session.places_kept != kept),
+        execution_options=EVERYWHERE,
+    )
+    live = sa.and_(
+        SessionBooking.private_link_id == PrivateLink.id,
+        SessionBooking.cancelled_at.is_(None),
+        SessionBooking.status.in_(TAKING),
+    )
+    uses = sa.func.count(SessionBooking.id)
+    links = db.session.execute(
+        sa.select(PrivateLink.id, PrivateLink.uses, uses)
+        .join(SessionBooking, live, isouter=True)
+        .group_by(PrivateLink.id, PrivateLink.uses)
+        .having(PrivateLink.uses != uses),
+        execution_options=EVERYWHERE,
+    )
+    return [
+        *(
+            f"Session {row[0]}: {row[1]} places are kept, its links have {row[2]}."
+            for row in sessions
+        ),
+        *(f"Private link {row[0]}: {row[1]} uses are noted, it has {row[2]}." for row in links),
     ]
 
 

@@ -23,6 +23,7 @@ from domain.errors import (
 )
 from domain.guests import Attending
 from domain.holds import first_deadline
+from domain.private_links import SENTENCES
 from domain.words import count
 from models import (
     Account,
@@ -30,6 +31,7 @@ from models import (
     Order,
     OrderItem,
     Organisation,
+    PrivateLink,
     Session,
     SessionBooking,
     SessionType,
@@ -39,6 +41,7 @@ from models import (
     unbound,
 )
 from services.facts import offer_of, slot_of, venue_of
+from services.link_places import CAME_BY, FROM_KEPT, Way, admit, as_held, begin_use, with_kept
 from services.places import claim, let_go, let_go_of_expired_on, lock_sessions
 
 BY_SECRET = unbound("an order's secret is its own key, unique in the installation")
@@ -136,9 +139,17 @@ def _fresh_ref(organisation_id: str, code: str) -> str:
 
 
 def hold_line(
-    order: Order, found: Session, guests: int, viewer: Viewer, now: dt.datetime
+    order: Order,
+    found: Session,
+    guests: int,
+    viewer: Viewer,
+    now: dt.datetime,
+    way: Way | None = None,
 ) -> SessionBooking:
-    """Check, claim and write one line; the claim is what decides (H1)."""
+    """Check, claim and write one line; the claim is what decides (H1).
+
+    `way` is the private address it is held by, asked again here and kept with the line (D2).
+    """
     organisation_id = order.organisation_id
     lock_sessions(organisation_id, [found.id])
     let_go_of_expired_on(organisation_id, found.id, now)
@@ -149,10 +160,10 @@ def hold_line(
     db.session.flush()
     db.session.refresh(found)
     venue = venue_of(order.site)
-    offer, slot = offer_of(found.session_type, venue), slot_of(found)
+    viewer, link = admit(way, found, viewer, now)
+    offer, slot = offer_of(found.session_type, venue), with_kept(slot_of(found), link)
     require_bookable(offer, slot, party_of(guests, found.session_type_id, live, order), viewer, now)
-    if not claim(organisation_id, found.id, places=guests, parties=1):
-        raise just_went(guests)
+    noted = _take(found, guests, way, link, now)
     if not live:
         order.currency = offer.currency
     price = price_for(offer, slot, viewer)
@@ -169,7 +180,7 @@ def hold_line(
         price_source=price.source,
         price_rule_id=price.rule_id,
         price_label=price.label,
-        policy={name: getattr(found.session_type, name) for name in AGREED},
+        policy={**{name: getattr(found.session_type, name) for name in AGREED}, **noted},
     )
     line = SessionBooking(
         id=new_object_id(),
@@ -180,6 +191,7 @@ def hold_line(
         session_type_name=found.session_type_name,
         order=order,
         order_item=item,
+        private_link_id=link.id if link else None,
         places=guests,
         status="new",
         expires_at=first_deadline(now, venue.hold),
@@ -191,6 +203,22 @@ def hold_line(
     db.session.add(line)
     db.session.flush()
     return line
+
+
+def _take(
+    found: Session, guests: int, way: Way | None, link: PrivateLink | None, now: dt.datetime
+) -> dict[str, object]:
+    """Take the places, and of a private link a use; what its line notes of it (H1)."""
+    if link is None:
+        if not claim(found.organisation_id, found.id, places=guests, parties=1):
+            raise just_went(guests)
+        return {CAME_BY: way.digest} if way else {}
+    from_kept = begin_use(link, guests, now)
+    if from_kept is None:
+        raise NotBookable(SENTENCES["used_up"], code="visible")
+    if not claim(found.organisation_id, found.id, places=guests, parties=1, from_kept=from_kept):
+        raise just_went(guests)
+    return {FROM_KEPT: from_kept} if from_kept else {}
 
 
 def party_of(
@@ -218,7 +246,7 @@ def held_refusal(
         offer_of(found.session_type, venue_of(order.site)),
         slot_of(found),
         replace(party_of(line.places, line.session_type_id, others, order), is_held=True),
-        viewer,
+        as_held(line, viewer),
         now,
     )
 

@@ -7,20 +7,27 @@ from typing import Any
 import sqlalchemy as sa
 
 from models import Session, SessionBooking, SessionType, db, transaction, unbound
+from services.link_places import end_use, kept_in_change, note_change
 
 HOLDING = ("new", "in_progress")
 TAKING = ("new", "in_progress", "confirmed")
 
 
-def claim(organisation_id: str, session_id: str, *, places: int, parties: int) -> bool:
-    """Take places and parties if both still fit, in one statement; False when full (H1, R8, R9)."""
+def claim(
+    organisation_id: str, session_id: str, *, places: int, parties: int, from_kept: int = 0
+) -> bool:
+    """Take places and parties if both still fit, in one statement; False when full (H1, R8, R9).
+
+    `from_kept` of the places are among those kept for the private link they are taken by.
+    """
     return _changed(
         sa.update(Session)
         .where(
             Session.organisation_id == organisation_id,
             Session.id == session_id,
             Session.deleted_at.is_(None),
-            Session.places_taken + Session.places_kept + places <= Session.capacity,
+            Session.places_taken + Session.places_kept + places - from_kept <= Session.capacity,
+            Session.places_kept >= from_kept,
             sa.or_(
                 Session.max_baskets.is_(None),
                 Session.parties_taken + parties <= Session.max_baskets,
@@ -28,18 +35,22 @@ def claim(organisation_id: str, session_id: str, *, places: int, parties: int) -
         )
         .values(
             places_taken=Session.places_taken + places,
+            places_kept=Session.places_kept - from_kept,
             parties_taken=Session.parties_taken + parties,
         )
     )
 
 
-def release(organisation_id: str, session_id: str, *, places: int, parties: int) -> None:
-    """Give places and parties back."""
+def release(
+    organisation_id: str, session_id: str, *, places: int, parties: int, to_kept: int = 0
+) -> None:
+    """Give places and parties back; `to_kept` of the places stay kept for a private link."""
     _changed(
         sa.update(Session)
         .where(Session.organisation_id == organisation_id, Session.id == session_id)
         .values(
             places_taken=Session.places_taken - places,
+            places_kept=Session.places_kept + to_kept,
             parties_taken=Session.parties_taken - parties,
         )
     )
@@ -86,8 +97,13 @@ def resize(booking: SessionBooking, places: int, now: dt.datetime) -> bool:
     Its session is locked by the caller (`lock_sessions`).
     """
     before = booking.places
+    from_kept = kept_in_change(booking, places, now)
     if places > before and not claim(
-        booking.organisation_id, booking.session_id, places=places - before, parties=0
+        booking.organisation_id,
+        booking.session_id,
+        places=places - before,
+        parties=0,
+        from_kept=from_kept,
     ):
         return False
     resized = _changed(
@@ -95,9 +111,14 @@ def resize(booking: SessionBooking, places: int, now: dt.datetime) -> bool:
         .where(SessionBooking.expires_at > now, SessionBooking.places == before)
         .values(places=places, updated_at=now)
     )
+    if resized:
+        note_change(booking, places, from_kept)
     back = before - places if resized else max(0, places - before)
     if back > 0:
-        release(booking.organisation_id, booking.session_id, places=back, parties=0)
+        to_kept = -from_kept if resized else from_kept
+        release(
+            booking.organisation_id, booking.session_id, places=back, parties=0, to_kept=to_kept
+        )
     db.session.expire(booking)
     return resized
 
@@ -127,7 +148,14 @@ def let_go(booking: SessionBooking, *, by: str, now: dt.datetime) -> bool:
         .values(cancelled_at=now, cancelled_by=by, expires_at=None, updated_at=now)
     )
     if ended:
-        release(booking.organisation_id, booking.session_id, places=booking.places, parties=1)
+        kept = end_use(booking, now)
+        release(
+            booking.organisation_id,
+            booking.session_id,
+            places=booking.places,
+            parties=1,
+            to_kept=kept,
+        )
     db.session.expire(booking)
     return ended
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,6 +55,30 @@ class InBasket:
 
 
 EMPTY = InBasket()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a private link makes of its type's page: one session only, places kept for it."""
+
+    session_id: str | None = None
+    places_kept: int = 0
+
+    def of(self, slots: list[TimetableSlot]) -> list[TimetableSlot]:
+        """The sessions that the link is for, what is kept for it being free."""
+        if self.session_id is None:
+            return slots
+        return [
+            replace(
+                one,
+                facts=replace(one.facts, places_taken=one.facts.places_taken - self.places_kept),
+            )
+            for one in slots
+            if one.facts.id == self.session_id
+        ]
+
+
+WHOLE_TYPE = Scope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +180,13 @@ def find_type_page(
     date: dt.date | None,
     now: dt.datetime,
     in_basket: InBasket = EMPTY,
+    scope: Scope = WHOLE_TYPE,
 ) -> TypePage:
     """The page for this viewer, party, month and day; from memory while it is still true."""
     return _PAGES.remember(
-        (key, *viewer_key(viewer), guests, month, date, in_basket),
+        (key, *viewer_key(viewer), guests, month, date, in_basket, scope),
         now,
-        lambda: _with_moment(_read_page(key, viewer, guests, month, date, now, in_basket)),
+        lambda: _with_moment(_read_page(key, viewer, guests, month, date, now, in_basket, scope)),
     )
 
 
@@ -177,6 +202,7 @@ def _read_page(
     date: dt.date | None,
     now: dt.datetime,
     in_basket: InBasket,
+    scope: Scope,
 ) -> TypePage:
     session_type, venue = _load_type(key)
     offer = offer_of(session_type, venue)
@@ -185,7 +211,8 @@ def _read_page(
     today = local_day(now, venue.zone)
     shown = month or ((date.year, date.month) if date else (today.year, today.month))
     strip = _strip(shown, today)
-    slots, scheduled_until = _load_slots(key, strip)
+    of_type, scheduled_until = _load_slots(key, strip)
+    slots = scope.of(of_type)
     found = [
         offering(offer, one.facts, in_basket.party(party, one.facts.id), viewer, now)
         for one in slots
@@ -322,7 +349,13 @@ def is_planned_month(year: int, month: int, today: dt.date) -> bool:
 
 def viewer_key(viewer: Viewer) -> tuple[Hashable, ...]:
     """What of a viewer changes the answer: two people alike see one kept page."""
-    return (viewer.is_signed_in, viewer.memberships, tuple(sorted(viewer.booked_on.items())))
+    return (
+        viewer.is_signed_in,
+        viewer.memberships,
+        tuple(sorted(viewer.booked_on.items())),
+        viewer.came_by_link,
+        viewer.agreed_price,
+    )
 
 
 def _day_slots(

@@ -127,13 +127,12 @@ def confirm(site: str) -> Any:
             now=utcnow(),
         )
     except (BasketChanged, HoldExpired, KeyReused, NotBookable) as refusal:
-        if refusal.code == "max_bookings_per_member" and account_id() is None:
-            # Whoever tries address after address is slowed down as at the sign-in.
-            count_sign_in_try()
+        _slow_down(refusal)
         if refusal.field is None:
             return _page(venue, _again(secret), form, status=409, refusal=refusal)
         return _page(venue, _again(secret), form, status=422, broken=refusal)
     except RuleBroken as broken:
+        _slow_down(broken)
         form.refuse(broken)
         return _page(venue, _again(secret), form, status=422, broken=broken)
     forget_basket(venue.id, order_secret=secret)
@@ -280,6 +279,13 @@ def _errors(form: DetailsForm, broken: RuleBroken | None) -> dict[str, str]:
 
 def _again(secret: str) -> Order | None:
     return find_basket(secret, account_id=account_id(), now=utcnow())
+
+
+def _slow_down(refusal: RuleBroken) -> None:
+    """Whoever tries address after address is slowed down as at the sign-in."""
+    is_strangers = refusal.code == "max_bookings_per_member" and account_id() is None
+    if is_strangers or refusal.code == "other_address":
+        count_sign_in_try()
 
 
 def _keep_typed(venue: Venue, secret: str) -> None:

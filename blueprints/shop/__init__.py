@@ -1,5 +1,6 @@
 """The shopfront: the list of venues, a venue's offers, and the month of prices."""
 
+from blueprints.shop import private, robots
 from blueprints.shop.routes import bp
 
-__all__ = ["bp"]
+__all__ = ["bp", "private", "robots"]

@@ -110,8 +110,10 @@ class Facts:
 class CalendarText:
     """Addresses, sentences and drawings of the calendar and the day panel."""
 
-    def __init__(self, page: TypePage, now: dt.datetime) -> None:
+    def __init__(self, page: TypePage, now: dt.datetime, private: str = "") -> None:
         self.page = page
+        # The private address that the page was opened by: every link on it stays there.
+        self.private = private
         self.today = local_day(now, page.venue.zone)
         self.now = now
 
@@ -132,13 +134,19 @@ class CalendarText:
         party = self.page.guests if guests is None else guests
         if party != max(1, self.page.offer.min_guests):
             query["guests"] = party
-        return url_for(
-            "shop.session_type",
-            site=self.page.venue.slug,
-            type_slug=self.page.slug,
-            _anchor=anchor,
-            **query,
-        )
+        if self.private:
+            endpoint, query["address"] = "shop.private", self.private
+        else:
+            endpoint, query["type_slug"] = "shop.session_type", self.page.slug
+        return url_for(endpoint, site=self.page.venue.slug, _anchor=anchor, **query)
+
+    @property
+    def hold_url(self) -> str:
+        """Where Book is sent: a private page's own address, which proves the way once more."""
+        site = self.page.venue.slug
+        if self.private:
+            return url_for("shop.hold_private", site=site, address=self.private)
+        return url_for("shop.hold", site=site, type_slug=self.page.slug)
 
     @property
     def here(self) -> str:

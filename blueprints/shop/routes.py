@@ -17,10 +17,13 @@ from domain.local_time import local_day
 from services.basket import Badge, find_basket_badge, hold_places
 from services.catalogue import WHENS, open_window
 from services.facts import Venue
+from services.private_links import Door
 from services.timetable import (
     EMPTY,
+    WHOLE_TYPE,
     InBasket,
     PageKey,
+    Scope,
     TypePage,
     find_page_key,
     find_type_page,
@@ -59,13 +62,13 @@ def category(site: str, category: str) -> Response:
 @needs(PUBLIC)
 def session_type(site: str, type_slug: str) -> Response:
     key = find_page_key(site, type_slug)
-    asked = _Asked.read()
+    asked = Asked.read()
     badge = find_basket_badge(basket_secret(key.site_id), now=utcnow())
     if account_id() is None and badge is None and not request.script_root:
         return respond(_visitors_page(key, asked))
     viewer = current_viewer(key.organisation_id)
-    page = _page(key, asked, viewer, badge)
-    return respond(_page_html(page, asked, badge), is_personal=False)
+    page = type_page(key, asked, viewer, badge)
+    return respond(page_html(page, asked, badge), is_personal=False)
 
 
 @bp.post("/<site>/book/<type_slug>")
@@ -91,6 +94,11 @@ def hold(site: str, type_slug: str) -> Any:
     except NotBookable as refusal:
         return _refused(site, type_slug, form, viewer, refusal)
     remember_basket(key.site_id, secret)
+    return to_checkout(site, secret)
+
+
+def to_checkout(site: str, secret: str) -> Any:
+    """Where a hold leads: one line straight to the second screen."""
     badge = find_basket_badge(secret, now=utcnow())
     page = "checkout.basket" if badge is not None and badge.lines > 1 else "checkout.checkout"
     return redirect(url_for(page, site=site), code=303)
@@ -108,7 +116,7 @@ def brand(site: str, revision: int) -> Response:
     return response
 
 
-class _Asked:
+class Asked:
     """What the address asks for, read leniently where that helps and refused where it can't be."""
 
     def __init__(
@@ -120,7 +128,7 @@ class _Asked:
         self.note = note
 
     @classmethod
-    def read(cls) -> "_Asked":
+    def read(cls) -> "Asked":
         guests, note = _read_guests(request.args.get("guests"))
         date = _read_date(request.args.get("date"))
         month = _read_month(request.args.get("month"))
@@ -139,25 +147,32 @@ def _refused(
     day = form.day
     if day and not is_planned_month(day.year, day.month, utcnow().date()):
         day = None
-    asked = _Asked(form.party, None, day, "")
+    asked = Asked(form.party, None, day, "")
     badge = find_basket_badge(basket_secret(key.site_id), now=utcnow())
-    page = _page(key, asked, viewer, badge)
+    page = type_page(key, asked, viewer, badge)
     status = 409 if refusal.code in ("places_left", "party_left") else 422
-    return respond(_page_html(page, asked, badge, refusal.sentence), status=status)
+    return respond(page_html(page, asked, badge, refusal.sentence), status=status)
 
 
-def _visitors_page(key: PageKey, asked: _Asked) -> Shown:
+def _visitors_page(key: PageKey, asked: Asked) -> Shown:
     """Visitors without a basket all see one page; it is rendered once while it is true."""
     kept_key = (key, asked.key, wants_fragment())
     kept = _KEPT.get(kept_key, utcnow())
     if kept is None:
-        page = _page(key, asked, Viewer())
-        kept = _page_html(page, asked, None)
+        page = type_page(key, asked, Viewer())
+        kept = page_html(page, asked, None)
         _KEPT.put(kept_key, kept, page.valid_until)
     return kept
 
 
-def _page(key: PageKey, asked: _Asked, viewer: Viewer, badge: Badge | None = None) -> TypePage:
+def type_page(
+    key: PageKey,
+    asked: Asked,
+    viewer: Viewer,
+    badge: Badge | None = None,
+    *,
+    scope: Scope = WHOLE_TYPE,
+) -> TypePage:
     now = utcnow()
     page = find_type_page(
         key,
@@ -166,7 +181,8 @@ def _page(key: PageKey, asked: _Asked, viewer: Viewer, badge: Badge | None = Non
         month=asked.month,
         date=asked.date,
         now=now,
-        in_basket=_in_basket(badge, key.type_id),
+        in_basket=in_basket(badge, key.type_id),
+        scope=scope,
     )
     today = local_day(now, page.venue.zone)
     if not is_planned_month(page.month.year, page.month.month, today):
@@ -174,7 +190,7 @@ def _page(key: PageKey, asked: _Asked, viewer: Viewer, badge: Badge | None = Non
     return page
 
 
-def _in_basket(badge: Badge | None, type_id: str) -> InBasket:
+def in_basket(badge: Badge | None, type_id: str) -> InBasket:
     if badge is None:
         return EMPTY
     sessions = frozenset(session for held, session in badge.held if held == type_id)
@@ -182,7 +198,14 @@ def _in_basket(badge: Badge | None, type_id: str) -> InBasket:
     return InBasket(badge.lines, of_type, badge.currency, sessions)
 
 
-def _page_html(page: TypePage, asked: _Asked, badge: Badge | None, refusal: str = "") -> Shown:
+def page_html(
+    page: TypePage,
+    asked: Asked,
+    badge: Badge | None,
+    refusal: str = "",
+    *,
+    door: Door | None = None,
+) -> Shown:
     note = asked.note
     if asked.guests is not None and asked.guests != page.guests:
         note = f"{page.name} is for {Facts(page).party}, so we've set {page.guests}."
@@ -192,7 +215,8 @@ def _page_html(page: TypePage, asked: _Asked, badge: Badge | None, refusal: str 
         venue=page.venue,
         page=page,
         facts=Facts(page),
-        text=CalendarText(page, utcnow()),
+        text=CalendarText(page, utcnow(), door.address if door else ""),
+        door=door,
         badge=badge,
         note=note,
         refusal=refusal,
