@@ -16,6 +16,7 @@ from blueprints import (
     mailbox,
     people,
     shop,
+    waiting,
 )
 from blueprints.cli import register_commands
 from blueprints.clock import install_clock
@@ -44,7 +45,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     register_errors(app)
     areas = (
         *(health, account, bookings, guest_forms, checkout),
-        *(desk, intake, mailbox, people, shop),
+        *(desk, intake, mailbox, people, shop, waiting),
     )
     for area in areas:
         app.register_blueprint(area.bp)

@@ -54,7 +54,8 @@ _SAME_IN_FIELD = "label kind help required asked_of options".split()
 
 
 RESERVED_SLUGS = frozenset(
-    "account api bookings forms healthz kiosk mail media metrics readyz staff static waiting".split()
+    "account api bookings forms healthz kiosk mail media metrics readyz staff static "
+    "waiting".split()
 )
 
 

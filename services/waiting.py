@@ -157,7 +157,8 @@ def accept(
         order.currency = entry.order_item.currency
         if asks_for_names(entry):
             name_guests([entry], [order.name, *people], order.email, None)
-        check_member_limit([entry], customer, now, is_own=account_id is not None)
+        is_own = account_id is not None and account_id == customer.account_id
+        check_member_limit([entry], customer, now, is_own=is_own)
         settle(order, [entry], customer, order.name, order.email, now)
         touched = _withdraw(others, now)
         wake(organisation_id, {entry.session_id, *(one[0] for one in touched)}, now=now)
@@ -183,7 +184,7 @@ def offer_by_hand(organisation_id: str, site_id: str, booking_id: str, *, now: d
     Those who were before it are noted as passed over. Raises WrongState when it doesn't fit, may
     not book, or has an offer; NotFound.
     """
-    session_id, type_id = _place_of(organisation_id, site_id, booking_id)
+    session_id, type_id = find_place(organisation_id, site_id, booking_id)
 
     def deed() -> str:
         lock_sessions(organisation_id, [session_id])
@@ -203,7 +204,7 @@ def offer_by_hand(organisation_id: str, site_id: str, booking_id: str, *, now: d
 
 def remove_entry(organisation_id: str, site_id: str, booking_id: str, *, now: dt.datetime) -> str:
     """Take an entry off the list for the venue, and tell the party; its session's id."""
-    session_id, type_id = _place_of(organisation_id, site_id, booking_id)
+    session_id, type_id = find_place(organisation_id, site_id, booking_id)
 
     def deed() -> str:
         lock_sessions(organisation_id, [session_id])
@@ -487,7 +488,8 @@ def _entries(organisation_id: str, session_id: str) -> Sequence[SessionBooking]:
     ).all()
 
 
-def _place_of(organisation_id: str, site_id: str, booking_id: str) -> tuple[str, str]:
+def find_place(organisation_id: str, site_id: str, booking_id: str) -> tuple[str, str]:
+    """The session and the type of an entry at this site; raises NotFound."""
     row = db.session.execute(
         sa.select(SessionBooking.session_id, SessionBooking.session_type_id).where(
             SessionBooking.organisation_id == organisation_id,

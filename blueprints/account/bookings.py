@@ -8,6 +8,7 @@ from blueprints.rendering import render
 from blueprints.security import SIGNED_IN, account_id, needs
 from services.intake import completion
 from services.own_bookings import list_own_bookings, list_own_memberships
+from services.waitlists import list_own_waiting
 
 TABS = (("coming", "Coming"), ("past", "Past"), ("cancelled", "Cancelled"))
 
@@ -27,6 +28,7 @@ def bookings() -> Response:
         shown=shown,
         cards=getattr(cards, shown),
         forms=forms,
+        waiting=list_own_waiting(me, now=now) if shown == "coming" else [],
         memberships=list_own_memberships(me, today=now.date()),
         email=current_user.email,
         is_personal=True,
