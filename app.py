@@ -19,6 +19,7 @@ from blueprints import (
     people,
     private_links,
     shop,
+    waiting,
 )
 from blueprints.cli import register_commands
 from blueprints.clock import install_clock
@@ -48,7 +49,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     areas = (
         *(health, account, bookings, guest_forms, checkout, desk),
         *(feeds, house, intake, mailbox, people, private_links),
-        *(shop,),
+        *(shop, waiting),
     )
     for area in areas:
         app.register_blueprint(area.bp)

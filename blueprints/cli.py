@@ -16,10 +16,10 @@ from blueprints.working import DEEDS, drain
 from domain.words import count
 from services.demo import is_empty, list_sign_ins, load_demo
 from services.doctor import examine, examine_outbox, find_warnings
-from services.places import release_expired_holds
 from services.private_links import release_kept_places
 from services.scheduling import roll_horizon_forward
 from services.sweeping import sweep
+from services.waking import release_expired_holds, wake_forgotten
 
 DEMO_FOLDER = Path(__file__).resolve().parent.parent / "demo"
 ROUND = 3.0
@@ -93,6 +93,7 @@ def _attempt(step: Callable[[], object]) -> None:
 
 
 def _release() -> None:
+    wake_forgotten(read_clock())
     ended = release_expired_holds(read_clock())
     if ended:
         current_app.logger.info("let go of %s expired holds", ended)

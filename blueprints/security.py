@@ -120,9 +120,14 @@ def current_desk() -> Desk:
 
 def count_sign_in_try() -> None:
     """Raise TooManyRequests when this address has tried too often; counted per process."""
+    count_try("sign-in")
+
+
+def count_try(what: str) -> None:
+    """The same for another deed that nobody does many times a minute."""
     limit = parse(current_app.config["SIGN_IN_LIMIT"])
     who = request.remote_addr or "nobody"
-    if not sign_in_tries.hit(limit, "sign-in", who):
+    if not sign_in_tries.hit(limit, what, who):
         raise TooManyRequests(retry_after=limit.get_expiry())
 
 

@@ -51,11 +51,11 @@ from services.link_places import Way, as_held, kept_in_change, way_of
 from services.places import (
     extend,
     let_go,
-    let_go_of_expired_on,
     lock_sessions,
     raise_revision,
     resize,
 )
+from services.waking import pass_on_expired, wake
 
 MAX_TYPED = 1000
 """Characters kept of one field of a checkout form."""
@@ -152,9 +152,10 @@ def drop_line(organisation_id: str, secret: str, booking_id: str, *, now: dt.dat
         line = next((line for line in lines_of(order) if line.id == booking_id), None)
         if line is None:
             raise NotFound
-        session_type_id = line.session_type_id
-        lock_sessions(organisation_id, [line.session_id])
+        session_id, session_type_id = line.session_id, line.session_type_id
+        lock_sessions(organisation_id, [session_id])
         if let_go(line, by="customer", now=now):
+            wake(organisation_id, [session_id], now=now)
             raise_revision(organisation_id, [session_type_id])
         elif line in withdrawn_lines(order):
             line.told_at = now
@@ -184,13 +185,15 @@ def change_guests(
             )
         session_id, type_id, more = line.session_id, line.session_type_id, guests - line.places
         lock_sessions(organisation_id, [session_id])
-        let_go_of_expired_on(organisation_id, session_id, now)
+        pass_on_expired(organisation_id, [session_id], now)
         found = load_session(organisation_id, session_id)
         others = [other for other in lines if other is not line]
         _require_party(line, found, guests, others, viewer, now)
         if more and not resize(line, guests, now):
             raise just_went(more)
         line.order_item.places = guests
+        if more < 0:
+            wake(organisation_id, [session_id], now=now)
         raise_revision(organisation_id, [type_id])
 
 
@@ -230,6 +233,7 @@ def rebuild_basket(
         gone = expired_lines(order, now=now)
         lock_sessions(organisation_id, [line.session_id for line in gone])
         touched = end_expired(order, now)
+        wake(organisation_id, [line.session_id for line in gone], now=now)
         if not live_lines(order, now=now):
             order.held_since = now
         for line in sorted(expired_lines(order), key=lambda line: line.session_id):
@@ -382,6 +386,7 @@ def _open_basket(
     gone = [line.session_id for line in expired_lines(order, now=now)]
     lock_sessions(organisation_id, [found.id, *gone])
     touched = end_expired(order, now)
+    wake(organisation_id, gone, now=now)
     if not live_lines(order, now=now):
         order.held_since = now
         for line in [*expired_lines(order), *withdrawn_lines(order)]:

@@ -10,6 +10,7 @@ from domain.reasons import check_reason
 from models import LedgerEntry, Order, Session, SessionBooking, db, new_object_id, transaction
 from services.lines import LINE, lines_of
 from services.places import let_go, lock_sessions, raise_revision
+from services.waking import wake
 
 
 def find_cancellable(organisation_id: str, site_id: str, booking_id: str) -> SessionBooking:
@@ -79,6 +80,7 @@ def cancel_for_staff(
                 )
             )
         db.session.flush()
+        wake(organisation_id, [session_id], now=now)
         if all(line.cancelled_at is not None for line in lines_of(order)):
             order.state = "cancelled"
         raise_revision(organisation_id, [type_id])

@@ -93,9 +93,9 @@ def confirm_order(
         viewer = viewer_of(organisation_id, account_id, now=now)
         lines = _confirmable_lines(order, viewer, now)
         _check_whose_links(lines, address, account_id)
-        _name_guests(lines, [booker, *people], address, who)
+        name_guests(lines, [booker, *people], address, who)
         customer = find_or_add_customer(organisation_id, booker, address, account_id, now)
-        _check_member_limit(lines, customer, now, is_own=account_id is not None)
+        check_member_limit(lines, customer, now, is_own=account_id is not None)
         settle(order, lines, customer, booker, address, now)
         raise_revision(organisation_id, [line.session_type_id for line in lines])
         return order.secret
@@ -186,7 +186,7 @@ def _check_whose_links(
             raise OtherAddress
 
 
-def _name_guests(
+def name_guests(
     lines: Sequence[SessionBooking],
     people: Sequence[str],
     email: str,
@@ -232,7 +232,7 @@ def _person_name(people: Sequence[str], person: int) -> str:
     return check_name(typed, field=f"person-{person}", who=f"a name for guest {person + 1}")
 
 
-def _check_member_limit(
+def check_member_limit(
     lines: Sequence[SessionBooking], customer: Customer, now: dt.datetime, *, is_own: bool
 ) -> None:
     """Baskets of one person, signed in or not, must not pass the limit together (C8).

@@ -21,6 +21,7 @@ from models import (
 )
 from services.customers import names_of_accounts
 from services.intake import Completion, completion, own_position
+from services.waitlists import count_waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ class Roster:
     session: Session
     lines: tuple[RosterLine, ...]
     held: int
+    waiting: int = 0
+    """Parties on the waiting list."""
 
     def guests_in(self, state: str) -> int:
         """How many guests (not bookings) are in a state; "all" for everybody."""
@@ -194,7 +197,8 @@ def find_roster(organisation_id: str, site_id: str, session_id: str) -> Roster:
     forms = completion(sold)
     lines = [_line(it, balances.get(it.order_id, 0), names, forms[it.id]) for it in sold]
     held = sum(b.places for b in bookings if b.status in ("new", "in_progress"))
-    return Roster(row, tuple(sorted(lines, key=lambda line: line.name.casefold())), held)
+    ordered = tuple(sorted(lines, key=lambda line: line.name.casefold()))
+    return Roster(row, ordered, held, count_waiting(organisation_id, session_id))
 
 
 def set_check_in(

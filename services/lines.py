@@ -42,21 +42,11 @@ from models import (
 )
 from services.facts import offer_of, slot_of, venue_of
 from services.link_places import CAME_BY, FROM_KEPT, Way, admit, as_held, begin_use, with_kept
-from services.places import claim, let_go, let_go_of_expired_on, lock_sessions
+from services.places import claim, let_go, lock_sessions
+from services.waking import AGREED, pass_on_expired, wake
 
 BY_SECRET = unbound("an order's secret is its own key, unique in the installation")
 
-
-AGREED = (
-    "customer_cancellation_permitted",
-    "customer_cancellation_min_duration",
-    "min_guests",
-    "max_guests",
-    "max_per_basket",
-    "max_per_guest",
-    "max_bookings_per_member",
-)
-"""What of a type is kept with a line: later edits change nothing that was sold (M8)."""
 
 _REF_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -152,9 +142,11 @@ def hold_line(
     """
     organisation_id = order.organisation_id
     lock_sessions(organisation_id, [found.id])
-    let_go_of_expired_on(organisation_id, found.id, now)
+    # Whoever waits for a place comes first: what is free now is theirs (W1, H10).
+    pass_on_expired(organisation_id, [found.id], now)
     live = live_lines(order, now=now)
-    for line in [line for line in live if line.session_id == found.id]:
+    own = [line for line in live if line.session_id == found.id]
+    for line in own:
         let_go(line, by="customer", now=now)
         live.remove(line)
     db.session.flush()
@@ -202,6 +194,9 @@ def hold_line(
     order.items.append(item)
     db.session.add(line)
     db.session.flush()
+    if own:
+        # A smaller party than before leaves places to who waits.
+        wake(organisation_id, [found.id], now=now)
     return line
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models import Session, SessionBooking, SessionType, db, transaction, unbound
+from models import Session, SessionBooking, SessionType, db
 from services.link_places import end_use, kept_in_change, note_change
 
 HOLDING = ("new", "in_progress")
@@ -165,7 +165,11 @@ def let_go_of_expired_on(organisation_id: str, session_id: str, now: dt.datetime
     expired = sa.select(SessionBooking).where(
         SessionBooking.organisation_id == organisation_id,
         SessionBooking.session_id == session_id,
-        *_has_expired(now),
+        SessionBooking.status.in_(HOLDING),
+        # Offers from the waiting list end in their own way (services/waking.py).
+        SessionBooking.waiting_since.is_(None),
+        SessionBooking.cancelled_at.is_(None),
+        SessionBooking.expires_at <= now,
     )
     bookings = db.session.scalars(expired.order_by(SessionBooking.id)).all()
     return sum(let_go(booking, by="expired", now=now) for booking in bookings)
@@ -217,31 +221,6 @@ def recount(organisation_id: str, session_id: str) -> None:
     )
 
 
-def release_expired_holds(now: dt.datetime, *, most: int = 200) -> int:
-    """The worker's round: end holds that have run out, session by session; the number (H3)."""
-    sessions = db.session.execute(
-        sa.select(
-            SessionBooking.organisation_id,
-            SessionBooking.session_id,
-            SessionBooking.session_type_id,
-        )
-        .where(*_has_expired(now))
-        .distinct()
-        .limit(most),
-        execution_options=unbound("the worker ends expired holds of every organisation"),
-    ).all()
-    db.session.rollback()
-    ended = 0
-    for organisation_id, session_id, session_type_id in sessions:
-        with transaction():
-            lock_sessions(organisation_id, [session_id])
-            number = let_go_of_expired_on(organisation_id, session_id, now)
-            if number:
-                raise_revision(organisation_id, [session_type_id])
-        ended += number
-    return ended
-
-
 def raise_revision(organisation_id: str, session_type_ids: Iterable[str]) -> None:
     """What the pages of these types show has changed; comes last in its transaction."""
     for session_type_id in sorted(set(session_type_ids)):
@@ -252,14 +231,6 @@ def raise_revision(organisation_id: str, session_type_ids: Iterable[str]) -> Non
             )
             .values(revision=SessionType.revision + 1)
         )
-
-
-def _has_expired(now: dt.datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        SessionBooking.status.in_(HOLDING),
-        SessionBooking.cancelled_at.is_(None),
-        SessionBooking.expires_at <= now,
-    )
 
 
 def _changed(statement: sa.Update) -> bool:

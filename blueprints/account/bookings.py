@@ -10,6 +10,7 @@ from blueprints.security import SIGNED_IN, account_id, needs
 from services.feeds import find_feed_key
 from services.intake import completion
 from services.own_bookings import list_own_bookings, list_own_memberships
+from services.waitlists import list_own_waiting
 
 TABS = (("coming", "Coming"), ("past", "Past"), ("cancelled", "Cancelled"))
 
@@ -29,6 +30,7 @@ def bookings() -> Response:
         shown=shown,
         cards=getattr(cards, shown),
         forms=forms,
+        waiting=list_own_waiting(me, now=now) if shown == "coming" else [],
         memberships=list_own_memberships(me, today=now.date()),
         email=current_user.email,
         feed=_feed(find_feed_key(me)),

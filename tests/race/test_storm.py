@@ -28,7 +28,7 @@ from services.basket import (
 from services.checkout import confirm_order
 from services.doctor import examine
 from services.lines import live_lines
-from services.places import release_expired_holds
+from services.waking import release_expired_holds
 
 MINUTE = dt.timedelta(minutes=1)
 DEADLINE = NOW + 15 * MINUTE

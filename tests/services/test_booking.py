@@ -42,7 +42,8 @@ from services.checkout import book_for_staff, confirm_order, find_order
 from services.doctor import find_sold_and_given_away, find_wrong_counters
 from services.lines import expired_lines, live_lines
 from services.own_bookings import list_own_bookings
-from services.places import extend, let_go, release_expired_holds, sell
+from services.places import extend, let_go, sell
+from services.waking import release_expired_holds
 
 pytestmark = pytest.mark.usefixtures("ctx")
 

@@ -51,7 +51,7 @@ from services.cancelling import cancel_for_staff
 from services.checkout import book_for_staff, confirm_order, find_order
 from services.doctor import examine
 from services.lines import live_lines
-from services.places import release_expired_holds
+from services.waking import release_expired_holds
 
 pytestmark = pytest.mark.usefixtures("ctx")
 

@@ -8,7 +8,7 @@ from factories import ANYWHERE, fetch, make_session, make_site, make_type
 
 from blueprints.clock import read_clock
 from models import Order, Session, SessionBooking, db
-from services.places import release_expired_holds
+from services.waking import release_expired_holds
 
 
 @pytest.fixture
