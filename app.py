@@ -13,6 +13,7 @@ from blueprints import (
     guest_forms,
     health,
     intake,
+    letters,
     mailbox,
     people,
     shop,
@@ -44,7 +45,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     register_errors(app)
     areas = (
         *(health, account, bookings, guest_forms, checkout),
-        *(desk, intake, mailbox, people, shop),
+        *(desk, intake, letters, mailbox, people, shop),
     )
     for area in areas:
         app.register_blueprint(area.bp)

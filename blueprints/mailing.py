@@ -103,10 +103,9 @@ def write(payload: dict[str, Any]) -> Letter | None:
     found = writer(payload)
     if found is None or found.site is None or kind not in KINDS:
         return found
+    wording = say_letter(kind, found.site.organisation_id, found.site.id)
     about = None if found.words else find_told_booking(str(payload.get("booking")))
-    if about is not None:
-        found = replace(found, words=words_of(about))
-    return worded(found, say_letter(kind, found.site.organisation_id, found.site.id))
+    return worded(replace(found, words=words_of(about)) if about else found, wording)
 
 
 def worded(found: Letter, wording: Wording) -> Letter:

@@ -25,9 +25,7 @@ def plan_reminder(booking: SessionBooking, *, now: dt.datetime) -> None:
     start, hours = db.session.execute(
         sa.select(Session.start_time, Site.reminder_hours)
         .join(Site, Site.id == Session.site_id)
-        .where(
-            Session.organisation_id == booking.organisation_id, Session.id == booking.session_id
-        )
+        .where(Session.organisation_id == booking.organisation_id, Session.id == booking.session_id)
     ).one()
     moment = reminder_moment(start, hours, now=now)
     if moment is not None:

@@ -1,4 +1,4 @@
-"""What letters tell: bookings and orders, read when the letter is written, with all that is said."""
+"""What letters tell of: bookings and orders, read whole when the letter is written."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import selectinload

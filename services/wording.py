@@ -9,21 +9,24 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.errors import NotFound, WordingChanged
 from domain.wording import KINDS, Wording, list_wording_problems, tidy
-from models import LetterWording, db, new_object_id, transaction
+from models import LetterWording, SessionType, Site, db, new_object_id, transaction
+
+
+OURS = Wording()
 
 
 @dataclass(frozen=True, slots=True)
 class OwnWording:
     """What a site has of its own; `revision` is 0 where nothing was ever saved."""
 
-    words: Wording = Wording()
+    words: Wording = OURS
     revision: int = 0
     updated_at: dt.datetime | None = None
 
     @property
     def is_ours(self) -> bool:
         """Whether nothing differs from our own words."""
-        return self.words == Wording()
+        return self.words == OURS
 
 
 NOTHING_OWN = OwnWording()
@@ -49,6 +52,24 @@ def find_wording(organisation_id: str, site_id: str, kind: str) -> OwnWording:
 def say_letter(kind: str, organisation_id: str, site_id: str) -> Wording:
     """The words of a letter as it is sent: the site's own where there are any, else ours."""
     return effective(kind, find_wording(organisation_id, site_id, kind).words)
+
+
+def example_of(organisation_id: str, site_id: str) -> tuple[Site, str]:
+    """What an example letter is about: the site, and the name of one of its session types."""
+    site = db.session.scalars(
+        sa.select(Site).where(Site.organisation_id == organisation_id, Site.id == site_id)
+    ).one()
+    name = db.session.scalar(
+        sa.select(SessionType.name)
+        .where(
+            SessionType.organisation_id == organisation_id,
+            SessionType.site_id == site_id,
+            SessionType.deleted_at.is_(None),
+        )
+        .order_by(SessionType.position, SessionType.name)
+        .limit(1)
+    )
+    return site, name or "Quiet hour"
 
 
 def effective(kind: str, own: Wording) -> Wording:
@@ -131,6 +152,4 @@ def _insert(organisation_id: str, site_id: str, kind: str, values: dict[str, Any
 
 
 def _own(row: LetterWording) -> OwnWording:
-    return OwnWording(
-        Wording(row.subject, row.opening, row.closing), row.revision, row.updated_at
-    )
+    return OwnWording(Wording(row.subject, row.opening, row.closing), row.revision, row.updated_at)

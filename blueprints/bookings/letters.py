@@ -251,12 +251,8 @@ def _form_link(guest: Guest) -> str:
 
 
 def _forms_link(booking: SessionBooking) -> str:
-    return public_url(
-        "bookings.forms", secret=booking.order.secret, booking_id=booking.id
-    )
+    return public_url("bookings.forms", secret=booking.order.secret, booking_id=booking.id)
 
 
 def _link(order: Order) -> str:
     return public_url("bookings.booking", secret=order.secret)
-
-
