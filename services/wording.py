@@ -11,7 +11,6 @@ from domain.errors import NotFound, WordingChanged
 from domain.wording import KINDS, Wording, list_wording_problems, tidy
 from models import LetterWording, SessionType, Site, db, new_object_id, transaction
 
-
 OURS = Wording()
 
 
