@@ -56,6 +56,12 @@ def balance_of(order: Order) -> int:
     return sum(entry.amount for entry in order.ledger)
 
 
+def owes_just(booking: SessionBooking) -> bool:
+    """Whether the price of this line is all that is still to be paid."""
+    price = booking.order_item.unit_price * booking.places
+    return price > 0 and booking.cancelled_at is None and balance_of(booking.order) == price
+
+
 def say_sum(minor: int, order: Order) -> str:
     """A sum of the order's money, as its site writes it."""
     return say_amount(minor, order.currency, order.site.locale)
@@ -85,4 +91,5 @@ def _price(booking: SessionBooking) -> str:
     item = booking.order_item
     if not item.unit_price:
         return "Free"
-    return say_amount(item.unit_price * booking.places, item.currency, booking.order.site.locale)
+    price = say_amount(item.unit_price * booking.places, item.currency, booking.order.site.locale)
+    return f"{price}, to pay when you come" if owes_just(booking) else price

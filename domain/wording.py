@@ -48,13 +48,11 @@ KINDS = {
         "Confirmation",
         "When a booking is made",
         Wording("You're booked: {session}, {date}", "It's booked. We look forward to seeing you."),
-        fact="The calendar file that comes with this mail puts it into your calendar.",
     ),
     "booking_changed": Kind(
         "Change",
         "When a booking was changed, by the guest or by you",
         Wording("Your booking has changed: {session}, {date}", "This is how it stands now."),
-        fact="If the first one is in your calendar, opening the file here brings it up to date.",
     ),
     "booking_cancelled": Kind(
         "Cancellation",

@@ -7,6 +7,7 @@ from blueprints.booking_words import (
     Details,
     balance_of,
     details_of,
+    owes_just,
     say_sum,
     words_of,
     words_of_all,
@@ -34,11 +35,7 @@ def booking_confirmed(payload: dict[str, Any]) -> Letter | None:
     if order is None or not lines:
         return None
     method = mail_method(lines)
-    facts = [_to_pay(order), *_form_due(lines)]
-    if len(lines) == 1:
-        facts.append("The calendar file that comes with this mail puts it into your calendar.")
-    else:
-        facts.append("The calendar file that comes with this mail has all of them.")
+    facts = [_to_pay(order, lines), *_form_due(lines)]
     return Letter(
         to=order.email,
         name=order.name,
@@ -46,7 +43,10 @@ def booking_confirmed(payload: dict[str, Any]) -> Letter | None:
         paragraphs=tuple(fact for fact in facts if fact),
         details=tuple(details_of(line) for line in lines),
         action=(BUTTON, _link(order)),
-        small=("Keep this mail: the link in it is your ticket.",),
+        small=(
+            "Keep this mail: the link in it is your ticket. "
+            "The file that comes with it puts your visit into your calendar.",
+        ),
         site=order.site,
         words=words_of_all(lines),
         calendar=calendar_file(lines, method=method, now=now),
@@ -61,14 +61,14 @@ def booking_changed(payload: dict[str, Any]) -> Letter | None:
     if booking is None or not _stands(booking, now):
         return None
     order = booking.order
-    is_first = "If it is in your calendar already, the file with this mail brings it up to date."
     return Letter(
         to=order.email,
         name=order.name,
         subject="Your booking has changed",
-        paragraphs=tuple(fact for fact in (_to_pay(order), is_first) if fact),
+        paragraphs=tuple(fact for fact in (_to_pay(order, [booking]),) if fact),
         details=(details_of(booking),),
         action=(BUTTON, _link(order)),
+        small=("If it is in your calendar, the file with this mail brings it up to date.",),
         site=order.site,
         words=words_of(booking),
         calendar=calendar_file([booking], method=REQUEST, now=now),
@@ -110,8 +110,8 @@ def booking_reminder(payload: dict[str, Any]) -> Letter | None:
     bring = booking.session.session_type.details.get("bring", [])
     facts = (
         str(texts.get("directions", "")),
-        f"Please bring: {', '.join(bring)}." if bring else "",
-        _to_pay(order),
+        f"Please bring: {'; '.join(bring)}." if bring else "",
+        _to_pay(order, [booking]),
         *_form_due([booking]),
     )
     return Letter(
@@ -197,8 +197,11 @@ def _stands(booking: SessionBooking, now: dt.datetime) -> bool:
     )
 
 
-def _to_pay(order: Order) -> str:
+def _to_pay(order: Order, told: list[SessionBooking]) -> str:
+    """Said where the table of the one line that is told of does not say it already."""
     balance = balance_of(order)
+    if len(told) == 1 and owes_just(told[0]):
+        return ""
     return f"To pay at {order.site.full_name}: {say_sum(balance, order)}." if balance > 0 else ""
 
 
@@ -221,16 +224,19 @@ def _by_whom(booking: SessionBooking) -> str:
 
 
 def _taken_back(booking: SessionBooking, now: dt.datetime) -> list[str]:
+    """What the books say: what was taken off with this cancellation, and what is left to pay."""
     order = booking.order
-    price = booking.order_item.unit_price * booking.places
-    rest, is_last = balance_of(order), not live_lines(order, now=now)
-    found = []
-    if price:
-        found.append(f"{say_sum(price, order)} was taken off what you owe.")
+    back = -sum(
+        entry.amount
+        for entry in order.ledger
+        if entry.kind == "adjustment" and entry.created_at == booking.cancelled_at
+    )
+    found = [f"{say_sum(back, order)} was taken off what you owe."] if back > 0 else []
+    rest = balance_of(order)
     if rest > 0:
-        owed = "Still to pay" if is_last else "For what remains of your order, to pay"
+        owed = "For what remains of your order, to pay" if live_lines(order, now=now) else "To pay"
         found.append(f"{owed} at {order.site.full_name}: {say_sum(rest, order)}.")
-    elif price:
+    elif back > 0:
         found.append("There is nothing left to pay.")
     return [" ".join(found)]
 
