@@ -160,11 +160,12 @@ def compose(found: Letter, dedupe_key: str) -> EmailMessage:
     stable = re.sub(r"[^A-Za-z0-9.-]", "-", dedupe_key)
     message["Message-ID"] = f"<{stable}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = language_of(found)
     message.set_content(text_of(found))
     message.add_alternative(html_of(found), subtype="html")
     if found.calendar:
         _add_calendar(message, found)
+    # Last: adding a part would move it into the first one.
+    message["Content-Language"] = language_of(found)
     return message
 
 

@@ -75,8 +75,10 @@ def preview_typed(site: str, kind: str) -> Response:
     _own(kind)
     words = _typed(kind)
     problems = list_wording_problems(words)
-    page = letter_page(_example(kind, _sorry(problems) if problems else effective(kind, words)))
-    page.status_code = 422 if problems else 200
+    if not problems:
+        return letter_page(_example(kind, effective(kind, words)))
+    page = letter_page(_sorry(problems))
+    page.status_code = 422
     return page
 
 
@@ -95,8 +97,9 @@ def _shown(kind: str) -> Wording:
     return Wording(**{name: request.form.get(name, getattr(own, name)) for name in MOST})
 
 
-def _sorry(problems: list[RuleBroken]) -> Wording:
-    return Wording("This can't be shown yet", "\n\n".join(it.sentence for it in problems))
+def _sorry(problems: list[RuleBroken]) -> Letter:
+    said = tuple(it.sentence for it in problems)
+    return Letter(to="", subject="This can't be shown yet", paragraphs=said, greets=False)
 
 
 def _seen() -> int:
