@@ -15,6 +15,7 @@ from blueprints import (
     health,
     house,
     intake,
+    letters,
     mailbox,
     people,
     private_links,
@@ -48,8 +49,8 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     register_errors(app)
     areas = (
         *(health, account, bookings, guest_forms, checkout, desk),
-        *(feeds, house, intake, mailbox, people, private_links),
-        *(shop, waiting),
+        *(feeds, house, intake, letters, mailbox, people),
+        *(private_links, shop, waiting),
     )
     for area in areas:
         app.register_blueprint(area.bp)

@@ -5,7 +5,7 @@ import re
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from flask import Flask
 
@@ -74,6 +74,7 @@ def _check_mail(app: Flask) -> None:
     url = urlsplit(str(app.config["SMTP_URL"] or ""))
     try:
         is_server = url.scheme in ("smtp", "smtps") and bool(url.hostname) and url.port != 0
+        is_server = is_server and float(parse_qs(url.query).get("timeout", ["1"])[0]) > 0
     except ValueError:
         is_server = False
     if app.config["SMTP_URL"] and not is_server:

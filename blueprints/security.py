@@ -45,6 +45,9 @@ POLICY = "; ".join(
     )
 )
 
+FRAMING = f"{POLICY}; frame-src 'self'"
+"""For pages that show a letter in a sandboxed frame."""
+
 
 HEADERS = (
     ("Content-Security-Policy", POLICY),

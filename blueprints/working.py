@@ -6,7 +6,7 @@ from collections.abc import Callable
 from flask import current_app
 
 from blueprints.clock import read_clock
-from blueprints.mailing import Undeliverable, deliver
+from blueprints.mailing import Refused, Undeliverable, deliver
 from services.letters import MAIL
 from services.outbox import Work, claim_job, fail, finish, give_up
 
@@ -30,6 +30,8 @@ def _do(work: Work) -> bool:
         note = DEEDS[work.kind](work)
     except Undeliverable as error:
         give_up(work, f"Undeliverable: {error}")
+    except Refused as refusal:
+        fail(work, f"Not taken yet: {refusal}", now=read_clock())
     except Exception as error:
         # The outermost door of one job: the others are done, and this one is tried again.
         current_app.logger.warning("job %s (%s): %s", work.id, work.kind, error)

@@ -113,6 +113,15 @@ class FormChanged(RuleBroken):
     code = "form_changed"
 
 
+class WordingChanged(RuleBroken):
+    """Somebody else saved the words of this letter since the page was opened (D4)."""
+
+    code = "wording_changed"
+
+    def __init__(self) -> None:
+        super().__init__("Somebody else saved this letter while you were writing.")
+
+
 class AnswersChanged(RuleBroken):
     """Somebody else saved answers of this person since the page was opened (D4)."""
 

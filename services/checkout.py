@@ -23,6 +23,7 @@ from models import (
     new_object_id,
 )
 from services.accounts import viewer_of
+from services.confirming import post_confirmation
 from services.facts import offer_of, slot_of, venue_of
 from services.idempotency import once
 from services.intake import attach_forms
@@ -126,7 +127,7 @@ def book_for_staff(
         order = new_order(organisation_id, found, None, now, sold_by="staff")
         line = hold_line(order, found, guests, Viewer(is_staff=True), now)
         customer = find_or_add_customer(organisation_id, booker, address, None, now)
-        settle(order, [line], customer, booker, address, now)
+        settle(order, [line], customer, booker, address, now, is_told=False)
         line.is_walk_in = True
         line.stage, line.checked_in_at = "arrived", now
         raise_revision(organisation_id, [found.session_type_id])
@@ -317,8 +318,13 @@ def settle(
     name: str,
     email: str,
     now: dt.datetime,
+    *,
+    is_told: bool = True,
 ) -> None:
-    """Sell the lines to this customer and charge them; raises HoldExpired (H2, M1)."""
+    """Sell the lines to this customer, charge them and post the confirmation (H2, M1, E1).
+
+    `is_told` is False for who stands at the desk. Raises HoldExpired.
+    """
     order.state, order.confirmed_at = "confirmed", now
     order.name, order.email, order.customer_id = name, email, customer.id
     db.session.flush()
@@ -339,3 +345,5 @@ def settle(
                 created_at=now,
             )
         )
+    if is_told:
+        post_confirmation(order, lines, now)

@@ -1,12 +1,12 @@
 """The outbox: work written with its cause, done after it, again when it failed (E1)."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 
 from models import Job, db, new_object_id, transaction, unbound
 
@@ -15,6 +15,10 @@ LEASE = dt.timedelta(minutes=5)
 
 MOST_ATTEMPTS = 8
 _ANY = unbound("the outbox serves every organisation")
+_INSERTS: dict[str, Callable[[type[Job]], Any]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,58 +44,38 @@ def enqueue(
     run_at: dt.datetime | None = None,
 ) -> None:
     """Write a job in the caller's transaction; a second one with the same key is none (E1)."""
-    known = sa.select(Job.id).where(Job.dedupe_key == dedupe_key)
-    if db.session.scalar(known, execution_options=_ANY) is not None:
-        return
-    job = Job(
-        id=new_object_id(),
-        organisation_id=organisation_id,
-        site_id=site_id,
-        kind=kind,
-        payload=payload,
-        dedupe_key=dedupe_key,
-        run_at=run_at or now,
-        created_at=now,
+    enqueue_all(
+        kind, {dedupe_key: (payload, organisation_id, site_id)}, run_at=run_at or now, now=now
     )
-    try:
-        with db.session.begin_nested():
-            db.session.add(job)
-    except IntegrityError:
-        # Its twin was committed meanwhile. Anything else that is wrong shows itself here.
-        if db.session.scalar(known, execution_options=_ANY) is None:
-            raise
 
 
 def enqueue_all(
     kind: str,
     jobs: Mapping[str, tuple[dict[str, Any], str | None, str | None]],
     *,
+    run_at: dt.datetime | None = None,
     now: dt.datetime,
 ) -> None:
-    """Write many jobs at once: by key their payload, organisation and site (E1).
-
-    For whoever holds a lock that keeps a twin from writing the same keys meanwhile.
-    """
-    known = set(
-        db.session.scalars(
-            sa.select(Job.dedupe_key).where(Job.dedupe_key.in_(list(jobs))), execution_options=_ANY
-        )
-    )
-    db.session.add_all(
-        Job(
-            id=new_object_id(),
-            organisation_id=organisation_id,
-            site_id=site_id,
-            kind=kind,
-            payload=payload,
-            dedupe_key=key,
-            run_at=now,
-            created_at=now,
-        )
+    """Write many jobs at once: by key their payload, organisation and site (E1)."""
+    insert = _INSERTS[db.session.get_bind().dialect.name]
+    rows = [
+        {
+            "id": new_object_id(),
+            "organisation_id": organisation_id,
+            "site_id": site_id,
+            "kind": kind,
+            "payload": payload,
+            "dedupe_key": key,
+            "run_at": run_at or now,
+            "created_at": now,
+        }
         for key, (payload, organisation_id, site_id) in jobs.items()
-        if key not in known
-    )
-    db.session.flush()
+    ]
+    if rows:
+        # A twin may be committed at this moment: the database decides, in one statement.
+        db.session.execute(
+            insert(Job).values(rows).on_conflict_do_nothing(index_elements=["dedupe_key"])
+        )
 
 
 def claim_job(*, now: dt.datetime, lease: dt.timedelta = LEASE) -> Work | None:

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from models import AccountLink, IdempotencyKey, Job, SignInTry, db, transaction, unbound
+from services.outbox import MOST_ATTEMPTS
 
 _ANY = unbound("the worker sweeps for every organisation")
 
@@ -13,6 +14,7 @@ TRIES = dt.timedelta(days=1)
 LINKS = dt.timedelta(days=7)
 KEYS = dt.timedelta(days=7)
 JOBS = dt.timedelta(days=30)
+FAILED_JOBS = dt.timedelta(days=90)
 
 
 def sweep(*, now: dt.datetime) -> int:
@@ -22,6 +24,10 @@ def sweep(*, now: dt.datetime) -> int:
         sa.delete(AccountLink).where(AccountLink.expires_at < now - LINKS),
         sa.delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEYS),
         sa.delete(Job).where(Job.done_at < now - JOBS),
+        # Given up: somebody had a month and more to read what the server said.
+        sa.delete(Job).where(
+            Job.done_at.is_(None), Job.attempts >= MOST_ATTEMPTS, Job.run_at < now - FAILED_JOBS
+        ),
     )
     number = 0
     for statement in old:

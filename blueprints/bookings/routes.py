@@ -1,10 +1,12 @@
 from flask import Blueprint, Response, current_app, request, url_for
 
-from blueprints.bookings.calendar_file import calendar_file
+from blueprints.calendars import CANCEL, PUBLISH, calendar_file
 from blueprints.clock import utcnow
 from blueprints.rendering import render
 from blueprints.security import PUBLIC, needs
 from blueprints.visits import current_viewer
+from domain.errors import NotFound
+from models import Order, SessionBooking
 from services.checkout import find_order
 from services.facts import venue_of
 from services.intake import completion
@@ -40,16 +42,39 @@ def booking(secret: str) -> Response:
 @needs(PUBLIC)
 def calendar(secret: str) -> Response:
     order = find_order(secret)
-    url = _public_link(secret)
-    body = calendar_file(
-        order, live_lines(order, now=utcnow()), venue_of(order.site), url, utcnow()
-    )
+    live = live_lines(order, now=utcnow())
+    # Whoever has it in the phone takes it out again with the same link.
+    return _file(order, live, PUBLISH) if live else _file(order, _ended(order), CANCEL)
+
+
+@bp.get("/<secret>/cancelled.ics")
+@needs(PUBLIC)
+def cancelled_calendar(secret: str) -> Response:
+    order = find_order(secret)
+    ended = _ended(order)
+    if not ended:
+        raise NotFound("Nothing of this booking was cancelled.")
+    return _file(order, ended, CANCEL)
+
+
+def _file(order: Order, lines: list[SessionBooking], method: str) -> Response:
+    url = _public_link(order.secret)
+    body = calendar_file(lines, method=method, url=url, now=utcnow())
     name = order.order_ref.replace(" ", "-")
     return Response(
         body,
-        mimetype="text/calendar",
+        content_type=f"text/calendar; charset=utf-8; method={method}",
         headers={"Content-Disposition": f'attachment; filename="{name}.ics"'},
     )
+
+
+def _ended(order: Order) -> list[SessionBooking]:
+    """What was booked and cancelled since; a hold that ran out was never booked."""
+    return [
+        line
+        for line in lines_of(order)
+        if line.status == "confirmed" and line.cancelled_at is not None
+    ]
 
 
 def _public_link(secret: str) -> str:

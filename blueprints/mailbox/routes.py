@@ -3,9 +3,9 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
-from blueprints.mailing import Letter, html_of, text_of, write
+from blueprints.mailing import Letter, letter_page, text_of, write
 from blueprints.rendering import render
-from blueprints.security import PUBLIC, needs
+from blueprints.security import FRAMING, PUBLIC, needs
 from domain.errors import NotFound
 from models import Job
 from services.letters import MAIL
@@ -13,16 +13,15 @@ from services.outbox import MOST_ATTEMPTS, list_jobs
 
 bp = Blueprint("mailbox", __name__, url_prefix="/mail")
 
-STYLED = "default-src 'none'; style-src 'unsafe-inline'"
-"""A letter carries its looks in itself, as mail programs want it."""
-
 
 @bp.get("", strict_slashes=False)
 @needs(PUBLIC)
 def index() -> Response:
     _refuse_unless_shown()
     mails = [_mail(job) for job in list_jobs(MAIL)]
-    return render("mailbox/index.html", mails=mails, is_personal=True)
+    response = render("mailbox/index.html", mails=mails, is_personal=True)
+    response.headers["Content-Security-Policy"] = FRAMING
+    return response
 
 
 @bp.get("/<job_id>.html")
@@ -33,7 +32,7 @@ def letter(job_id: str) -> Response:
     found = write(job.payload) if job else None
     if found is None:
         raise NotFound("That mail is gone.")
-    return Response(html_of(found), headers={"Content-Security-Policy": STYLED})
+    return letter_page(found)
 
 
 def _refuse_unless_shown() -> None:
