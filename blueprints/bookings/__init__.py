@@ -1,6 +1,6 @@
 """The page to come back to, by an unguessable link."""
 
-from blueprints.bookings import intake
+from blueprints.bookings import changes, intake, moves, releases
 from blueprints.bookings.routes import bp
 
-__all__ = ["bp", "intake"]
+__all__ = ["bp", "changes", "intake", "moves", "releases"]
