@@ -24,6 +24,27 @@ NO_REFUSALS = (
 )
 """What a booking form can also be told: about its clock, its key and the people it names."""
 
+NO_CHANGES = (
+    "started",
+    "disallowed",
+    "paid",
+    "too_late",
+    "checked_in",
+    "not_confirmed",
+    "cancelled",
+    "venue_cancelled",
+    "guests_leaving",
+    "min_guests",
+    "same_session",
+    "price_changed",
+    "changed_meanwhile",
+    "no_waiting_list",
+    "can_cancel",
+    "release_size",
+    "release_taken",
+)
+"""What someone who changes a booking can be told beside the checks of the new session."""
+
 
 class NotFound(RuleBroken):
     """Missing, or another organisation's: the two are never told apart (R1, D1)."""
@@ -88,6 +109,17 @@ class WrongState(RuleBroken):
     """The booking is not in a state in which this can be done (R28)."""
 
     code = "wrong_state"
+
+
+class NotChangeable(WrongState):
+    """The booking can't be changed like this, with a code of NO_CHANGES (M5, M7)."""
+
+    def __init__(self, sentence: str, *, code: str, field: str | None = None) -> None:
+        super().__init__(sentence, code=code, field=field)
+
+
+class ChangedSince(NotChangeable):
+    """What was shown is no longer so: nothing was changed, and the page shows what is true now."""
 
 
 class KeyReused(RuleBroken):

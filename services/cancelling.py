@@ -1,42 +1,35 @@
-"""Ending what was booked: places come back, the books stay whole."""
+"""Ending what was booked, whole or guest by guest: places come back, the books stay whole."""
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 
-import sqlalchemy as sa
-from sqlalchemy.orm import joinedload
-
-from domain.errors import NotFound, WrongState
+from domain.changing import check_leaving
+from domain.errors import NotChangeable
 from domain.reasons import check_reason
-from models import LedgerEntry, Order, Session, SessionBooking, db, new_object_id, transaction
-from services.lines import LINE, lines_of
-from services.places import let_go, lock_sessions, raise_revision
-from services.waking import wake
+from models import SessionBooking
+from services.amending import drop_people, end_line, tell
+from services.changing import (
+    Door,
+    Standing,
+    change,
+    check_seen,
+    find_standing,
+    require_changeable,
+)
+from services.intake import positions_of
+from services.offers_backed import call_back_offers
 
 
-def find_cancellable(organisation_id: str, site_id: str, booking_id: str) -> SessionBooking:
-    """A confirmed booking with its session and order, to say what cancelling it would do.
+def find_cancellable(
+    organisation_id: str, site_id: str, booking_id: str, *, now: dt.datetime
+) -> Standing:
+    """A booking that staff may cancel, to say what that would do.
 
     Raises NotFound, WrongState as `cancel_for_staff` would.
     """
-    booking = db.session.scalar(
-        sa.select(SessionBooking)
-        .where(
-            SessionBooking.organisation_id == organisation_id,
-            SessionBooking.site_id == site_id,
-            SessionBooking.id == booking_id,
-        )
-        .options(
-            joinedload(SessionBooking.session).joinedload(Session.room),
-            joinedload(SessionBooking.order),
-            joinedload(SessionBooking.order_item),
-        )
-    )
-    if booking is None:
-        raise NotFound("We couldn't find that booking.")
-    if booking.cancelled_at is not None:
-        raise WrongState("This booking was cancelled already.")
-    _check_can_end(booking)
-    return booking
+    standing = find_standing(Door(organisation_id, site_id=site_id), booking_id, now=now)
+    require_changeable(standing)
+    return standing
 
 
 def cancel_for_staff(
@@ -45,73 +38,88 @@ def cancel_for_staff(
     booking_id: str,
     *,
     reason: str,
+    tells: bool = True,
+    key: str = "",
     now: dt.datetime,
 ) -> str:
     """End a confirmed booking on the venue's side; its session's id.
 
     Its places are free at once and its charge is taken back; repeating changes nothing. The
-    order is cancelled with its last line. Raises RuleBroken without a reason,
-    NotFound, WrongState for a guest who came.
+    order is cancelled with its last line. `tells`: the guest gets a mail with the reason.
+    Raises RuleBroken without a reason, NotFound, WrongState for a guest who came.
     """
-    why = check_reason(reason)
-    with transaction():
-        order_id, session_id = _place_of(organisation_id, site_id, booking_id)
-        order = _lock_order(organisation_id, order_id)
-        lock_sessions(organisation_id, [session_id])
-        booking = next(line for line in lines_of(order) if line.id == booking_id)
-        if booking.cancelled_at is not None:
-            return session_id
-        _check_can_end(booking)
-        type_id = booking.session_type_id
-        charge = booking.order_item.unit_price * booking.places
-        if not let_go(booking, by="staff", now=now):
-            raise WrongState("This booking has just been changed. Look at it again.")
-        booking.cancel_reason = why
-        if charge:
-            db.session.add(
-                LedgerEntry(
-                    id=new_object_id(),
-                    organisation_id=organisation_id,
-                    order_id=order_id,
-                    kind="adjustment",
-                    amount=-charge,
-                    currency=order.currency,
-                    created_at=now,
-                )
-            )
-        db.session.flush()
-        wake(organisation_id, [session_id], now=now)
-        if all(line.cancelled_at is not None for line in lines_of(order)):
-            order.state = "cancelled"
-        raise_revision(organisation_id, [type_id])
-        return session_id
+    door = Door(organisation_id, site_id=site_id, reason=check_reason(reason), tells=tells)
+    return cancel(door, booking_id, key=key, now=now)
 
 
-def _check_can_end(booking: SessionBooking) -> None:
-    if booking.status != "confirmed":
-        raise WrongState("This booking isn't confirmed yet.")
-    if booking.checked_in_at is not None:
-        raise WrongState("This guest is here already. Undo the check-in first.")
+def cancel(
+    door: Door, booking_id: str, *, seen: int | None = None, key: str = "", now: dt.datetime
+) -> str:
+    """End a whole booking; the id of its session (M5, M8, H10).
+
+    Staff may repeat it, which changes nothing; a customer is told that it was cancelled already.
+    Raises NotFound, NotChangeable with the reason of the agreed policy, ChangedSince.
+    """
+
+    def deed(standing: Standing) -> Iterable[str]:
+        booking = standing.booking
+        if booking.cancelled_at is not None and door.is_staff:
+            return []
+        require_changeable(standing)
+        check_seen(booking, seen)
+        _end(door, booking, now)
+        return [booking.session_id]
+
+    return change(door, booking_id, deed, body={"cancel": seen}, key=key, now=now)
 
 
-def _place_of(organisation_id: str, site_id: str, booking_id: str) -> tuple[str, str]:
-    row = db.session.execute(
-        sa.select(SessionBooking.order_id, SessionBooking.session_id).where(
-            SessionBooking.organisation_id == organisation_id,
-            SessionBooking.site_id == site_id,
-            SessionBooking.id == booking_id,
-        )
-    ).first()
-    if row is None:
-        raise NotFound("We couldn't find that booking.")
-    return row.order_id, row.session_id
+def cancel_guests(
+    door: Door,
+    booking_id: str,
+    *,
+    who: Sequence[int] = (),
+    number: int = 0,
+    seen: int | None = None,
+    key: str = "",
+    now: dt.datetime,
+) -> str:
+    """Some guests of a booking don't come; the id of its session.
+
+    `who` are their positions where guests are told apart, else `number` says how many. Their
+    answers and form links go with them, the others' stay theirs. Never below the agreed smallest
+    party. Raises NotFound, NotChangeable, ChangedSince.
+    """
+
+    def deed(standing: Standing) -> Iterable[str]:
+        booking = standing.booking
+        require_changeable(standing)
+        check_seen(booking, seen)
+        leaving = _leaving(standing, who, number)
+        check_leaving(booking.places, len(leaving), booking.order_item.policy)
+        call_back_offers(booking, now)
+        drop_people(booking, leaving, now)
+        if door.reason:
+            booking.cancel_reason = door.reason
+        tell("booking_changed", booking, now=now, tells=door.tells)
+        return [booking.session_id]
+
+    body: dict[str, object] = {"who": list(who), "number": number, "seen": seen}
+    return change(door, booking_id, deed, body=body, key=key, now=now)
 
 
-def _lock_order(organisation_id: str, order_id: str) -> Order:
-    return db.session.scalars(
-        sa.select(Order)
-        .where(Order.organisation_id == organisation_id, Order.id == order_id)
-        .options(LINE)
-        .with_for_update(of=Order)
-        .execution_options(populate_existing=True)
-    ).one()
+def _end(door: Door, booking: SessionBooking, now: dt.datetime) -> None:
+    """The whole line; the caller has asked whether it may end."""
+    call_back_offers(booking, now)
+    end_line(booking, by=door.by, now=now)
+    booking.cancel_reason = door.reason
+    tell("booking_cancelled", booking, now=now, tells=door.tells)
+
+
+def _leaving(standing: Standing, who: Sequence[int], number: int) -> tuple[int, ...]:
+    """The positions that leave: those chosen, or the last ones of people without a name."""
+    if not standing.asks_who:
+        return tuple(positions_of(standing.booking)[-number:]) if number > 0 else ()
+    known = {person.position for person in standing.people if person.can_leave}
+    if not set(who) <= known:
+        raise NotChangeable("Choose who can't come.", code="guests_leaving", field="who")
+    return tuple(sorted(set(who)))

@@ -262,7 +262,8 @@ def positions_of(booking: SessionBooking) -> list[int]:
 def own_position(booking: SessionBooking) -> int | None:
     """Where the booker is among the guests; None when they booked for others only."""
     if all(guest.position for guest in booking.guests):
-        return 0
+        # Without a name at the first place it is the booker's, unless they were taken out.
+        return 0 if 0 in positions_of(booking) else None
     order = booking.order
     mine = (it for it in booking.guests if (it.name, it.email) == (order.name, order.email))
     return next((guest.position for guest in mine), None)

@@ -160,6 +160,55 @@ def let_go(booking: SessionBooking, *, by: str, now: dt.datetime) -> bool:
     return ended
 
 
+def give_back(booking: SessionBooking, places: int, now: dt.datetime) -> bool:
+    """Fewer places for a sold booking; False when it is not as it was read.
+
+    Its session is locked by the caller (`lock_sessions`).
+    """
+    left = booking.places - places
+    shrunk = _changed(
+        _sold_as_read(booking).values(
+            places=left, released_places=min(booking.released_places, left), updated_at=now
+        )
+    )
+    if shrunk:
+        release(booking.organisation_id, booking.session_id, places=places, parties=0)
+    db.session.expire(booking)
+    return shrunk
+
+
+def move_to(booking: SessionBooking, to: Session, now: dt.datetime) -> bool:
+    """Take the places in another session and give the old ones back; False when none fit (M7).
+
+    Both sessions are locked by the caller (`lock_sessions`).
+    """
+    if not claim(booking.organisation_id, to.id, places=booking.places, parties=1):
+        return False
+    before, places = booking.session_id, booking.places
+    moved = _changed(
+        _sold_as_read(booking).values(
+            session_id=to.id,
+            session_type_name=to.session_type_name,
+            released_places=0,
+            updated_at=now,
+        )
+    )
+    release(booking.organisation_id, before if moved else to.id, places=places, parties=1)
+    db.session.expire(booking)
+    return moved
+
+
+def _sold_as_read(booking: SessionBooking) -> sa.Update:
+    return sa.update(SessionBooking).where(
+        SessionBooking.organisation_id == booking.organisation_id,
+        SessionBooking.id == booking.id,
+        SessionBooking.cancelled_at.is_(None),
+        SessionBooking.status == "confirmed",
+        SessionBooking.places == booking.places,
+        SessionBooking.session_id == booking.session_id,
+    )
+
+
 def let_go_of_expired_on(organisation_id: str, session_id: str, now: dt.datetime) -> int:
     """Holds on this locked session that have run out no longer count; the number ended (H3)."""
     expired = sa.select(SessionBooking).where(

@@ -1,65 +1,38 @@
-"""A place given up too late to cancel, taken over by somebody else (W1)."""
+"""A released place is taken by somebody else: who gave it up gets the agreed refund."""
 
 import datetime as dt
 
-import sqlalchemy as sa
-
-from models import Guest, LedgerEntry, Order, SessionBooking, db, new_object_id
-from services.letters import post_about_booking
-from services.places import let_go, release
+from domain.changing import least_party
+from models import SessionBooking
+from services.amending import drop_people, end_line, tell
+from services.intake import positions_of
 
 
 def take_over_released(booking: SessionBooking, places: int, now: dt.datetime) -> None:
-    """The booking gives up `places` that it has released, and is charged for them no longer.
+    """Free `places` of those that the booking gives up; it is cancelled when none is left.
 
-    It is cancelled when none is left. The caller has locked its order and its session, and
-    takes the places in the same transaction.
+    Its charge for them is taken back, its guest gets a mail. In the caller's transaction, which
+    has locked both orders, then the session, and claims the places next. Raises ChangedSince
+    when fewer places are released by now.
     """
-    order_id, unit_price = booking.order_id, booking.order_item.unit_price
-    letter = "booking_changed" if places < booking.places else "booking_cancelled"
-    if places < booking.places:
-        booking.places -= places
-        booking.released_places -= places
-        release(booking.organisation_id, booking.session_id, places=places, parties=0)
-        _drop_names(booking)
-    else:
-        let_go(booking, by="customer", now=now)
-        booking.released_places = 0
-    booking.sequence += 1
-    booking.updated_at = now
-    if unit_price:
-        db.session.add(
-            LedgerEntry(
-                id=new_object_id(),
-                organisation_id=booking.organisation_id,
-                order_id=order_id,
-                kind="adjustment",
-                amount=-unit_price * places,
-                currency=booking.order_item.currency,
-                created_at=now,
-            )
-        )
-    db.session.flush()
-    _close_order(booking.organisation_id, order_id)
-    post_about_booking(letter, booking, now=now)
+    if places >= booking.places:
+        end_line(booking, by="customer", now=now)
+        tell("booking_cancelled", booking, now=now)
+        return
+    released = booking.released_places
+    drop_people(booking, _last_to_come(booking, places), now)
+    booking.released_places = max(0, released - places)
+    _agree_to_fewer(booking)
+    tell("booking_changed", booking, now=now)
 
 
-def _drop_names(booking: SessionBooking) -> None:
-    """Of named guests the last ones stay away; the booker is the first."""
-    gone: list[Guest] = booking.guests[booking.places :]
-    for guest in gone:
-        booking.guests.remove(guest)
+def _last_to_come(booking: SessionBooking, places: int) -> list[int]:
+    """The positions that leave first: the last ones, as the page has said."""
+    return positions_of(booking)[-places:]
 
 
-def _close_order(organisation_id: str, order_id: str) -> None:
-    live = sa.select(SessionBooking.id).where(
-        SessionBooking.organisation_id == organisation_id,
-        SessionBooking.order_id == order_id,
-        SessionBooking.cancelled_at.is_(None),
-    )
-    if db.session.scalar(live.limit(1)) is None:
-        order = db.session.scalars(
-            sa.select(Order).where(Order.organisation_id == organisation_id, Order.id == order_id)
-        ).one()
-        order.state = "cancelled"
-        db.session.flush()
+def _agree_to_fewer(booking: SessionBooking) -> None:
+    """The venue has sold the place on, so the party that stays is one that was agreed."""
+    policy = booking.order_item.policy
+    if booking.places < least_party(policy):
+        booking.order_item.policy = {**policy, "min_guests": booking.places}

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blueprints.rendering import say_amount
-from domain.cancelling import Cancelling, can_cancel
 from domain.local_time import to_local
 from models import Order, SessionBooking
+from services.changing import Standing, door_of_line, standing_of
 from services.facts import Venue, venue_of
+from services.giving_up import why_no_release
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class Card:
     until: str
     """Until when it can be cancelled, while it lies ahead."""
     can_cancel: bool
+    can_shrink: bool
+    """Whether single guests can be taken out."""
+    can_release: bool
+    """Whether it is too late, but somebody who waits may have it."""
     venue: Venue
     reason: str
     """Why the venue cancelled it, in its own words."""
@@ -71,7 +76,8 @@ def _cancelled_by(row: SessionBooking) -> str | None:
 def _card(row: SessionBooking, lines: int, now: dt.datetime) -> Card:
     venue = venue_of(row.order.site)
     kind = row.session.session_type
-    answer = _cancelling(row, venue, now)
+    standing = _standing(row, now)
+    can_change = standing is not None and standing.refusal is None
     is_sold = kind.deleted_at is None and kind.offered_online and kind.visibility == "public"
     return Card(
         id=row.id,
@@ -86,8 +92,10 @@ def _card(row: SessionBooking, lines: int, now: dt.datetime) -> Card:
         guests=_guests(row),
         badge=_badge(row, venue, now),
         money=_money(row, lines, venue, now),
-        until=answer.sentence if answer else "",
-        can_cancel=answer is not None and answer.is_allowed,
+        until=_until(standing),
+        can_cancel=can_change,
+        can_shrink=can_change and standing is not None and standing.most_leaving > 0,
+        can_release=standing is not None and why_no_release(standing) is None,
         venue=venue,
         reason=_reason(row),
         again=kind.slug if is_sold else "",
@@ -154,13 +162,16 @@ def _say(amount: int, order: Order, venue: Venue) -> str:
     return say_amount(amount, order.currency, venue.locale)
 
 
-def _cancelling(row: SessionBooking, venue: Venue, now: dt.datetime) -> Cancelling | None:
+def _standing(row: SessionBooking, now: dt.datetime) -> Standing | None:
     if _cancelled_by(row) is not None or row.session.start_time <= now:
         return None
-    return can_cancel(
-        row.order_item.policy,
-        local_start=row.session.local_start,
-        zone=venue.zone,
-        is_paid=any(entry.kind == "payment" for entry in row.order.ledger),
-        now=now,
-    )
+    return standing_of(door_of_line(row), row, now)
+
+
+def _until(standing: Standing | None) -> str:
+    if standing is None:
+        return ""
+    booking = standing.booking
+    if booking.released_places:
+        return "Offered to the waitlist, and yours until somebody takes it."
+    return standing.refusal.sentence if standing.refusal else standing.said

@@ -7,8 +7,10 @@ from blueprints.security import PUBLIC, needs
 from blueprints.visits import current_viewer
 from domain.errors import NotFound
 from models import Order, SessionBooking
+from services.changing import door_of_line, standing_of
 from services.checkout import find_order
 from services.facts import venue_of
+from services.giving_up import why_no_release
 from services.intake import completion
 from services.lines import lines_of, live_lines
 from services.related import suggest_upsell
@@ -23,6 +25,7 @@ def booking(secret: str) -> Response:
     now, venue = utcnow(), venue_of(order.site)
     lines = live_lines(order, now=now)
     viewer = current_viewer(order.organisation_id)
+    standings = {line.id: standing_of(door_of_line(line), line, now) for line in lines}
     return render(
         "bookings/booking.html",
         venue=venue,
@@ -31,6 +34,8 @@ def booking(secret: str) -> Response:
         ended=[line for line in lines_of(order) if line.cancelled_by not in (None, "expired")],
         extras=suggest_upsell(venue, order, lines, viewer=viewer, now=now),
         forms=completion(lines),
+        standings=standings,
+        can_release=[key for key, it in standings.items() if why_no_release(it) is None],
         balance=sum(entry.amount for entry in order.ledger),
         link=_public_link(secret),
         badge=None,

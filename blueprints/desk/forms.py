@@ -1,4 +1,4 @@
-from wtforms import StringField
+from wtforms import BooleanField, StringField
 from wtforms.validators import InputRequired, NumberRange
 
 from blueprints.forms import Form, WholeNumber, obeys
@@ -11,8 +11,17 @@ def _check_guest_name(text: str) -> None:
     check_name(text, who="the guest's name")
 
 
-class CancelForm(Form):
+class ChangeForm(Form):
+    """What every change of a guest's booking asks of staff."""
+
     reason = StringField("Why", [obeys(check_reason)])
+    tell = BooleanField("Tell the guest by mail")
+    key = StringField()
+
+
+class MoveForm(Form):
+    tell = BooleanField("Tell the guest by mail")
+    key = StringField()
 
 
 class WalkInForm(Form):

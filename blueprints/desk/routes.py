@@ -4,7 +4,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, url_for
 
 from blueprints.clock import utcnow
-from blueprints.desk.forms import CancelForm, WalkInForm
+from blueprints.desk.forms import WalkInForm
 from blueprints.desk.schedule import Grid
 from blueprints.rendering import render, wants_fragment
 from blueprints.security import (
@@ -21,7 +21,6 @@ from domain.errors import NotAllowed, NotFound, RuleBroken
 from domain.local_time import local_day
 from domain.visits import STAGES
 from services.accounts import Desk, list_desks
-from services.cancelling import cancel_for_staff, find_cancellable
 from services.checkout import book_for_staff
 from services.desk import (
     find_current_session,
@@ -137,43 +136,6 @@ def stage(site: str, booking_id: str) -> Any:
     session_id = set_stage(venue.organisation_id, venue.id, booking_id, stage=wanted, now=utcnow())
     said = {"in_treatment": "started", "checked_out": "checked out"}.get(wanted, "")
     return _tapped(session_id, booking_id, said)
-
-
-@bp.get("/<site>/bookings/<booking_id>/cancellation")
-@needs(DESK)
-def cancellation(site: str, booking_id: str) -> Response:
-    return _cancellation(booking_id, CancelForm(formdata=None))
-
-
-@bp.post("/<site>/bookings/<booking_id>/cancellation")
-@needs(DESK)
-def cancel(site: str, booking_id: str) -> Any:
-    venue = current_desk().venue
-    form = CancelForm()
-    if not form.validate():
-        return _cancellation(booking_id, form, status=422)
-    session_id = cancel_for_staff(
-        venue.organisation_id,
-        venue.id,
-        booking_id,
-        reason=form.reason.data or "",
-        now=utcnow(),
-    )
-    return redirect(url_for("desk.roster", site=site, session_id=session_id), code=303)
-
-
-def _cancellation(booking_id: str, form: CancelForm, *, status: int = 200) -> Response:
-    """What cancelling would do, before it is done."""
-    venue = current_desk().venue
-    return render(
-        "desk/cancellation.html",
-        desk=current_desk(),
-        venue=venue,
-        booking=find_cancellable(venue.organisation_id, venue.id, booking_id),
-        form=form,
-        status=status,
-        is_personal=True,
-    )
 
 
 @bp.post("/<site>/sessions/<session_id>/walk-ins")
