@@ -100,7 +100,7 @@ def _release() -> None:
 @click.command("doctor")
 def doctor() -> None:
     """Recompute every promise from the facts."""
-    wrong = examine()
+    wrong = examine(now=read_clock())
     for sentence in wrong:
         click.echo(sentence)
     if wrong:
