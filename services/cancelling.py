@@ -112,6 +112,6 @@ def _lock_order(organisation_id: str, order_id: str) -> Order:
         sa.select(Order)
         .where(Order.organisation_id == organisation_id, Order.id == order_id)
         .options(LINE)
-        .with_for_update(of=Order)
+        .with_for_update(of=Order, key_share=True)
         .execution_options(populate_existing=True)
     ).one()
