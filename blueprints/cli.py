@@ -103,7 +103,7 @@ def _release() -> None:
 @click.command("doctor")
 def doctor() -> None:
     """Recompute every promise from the facts."""
-    wrong = [*examine(), *examine_outbox(DEEDS, LETTERS)]
+    wrong = [*examine(now=read_clock()), *examine_outbox(DEEDS, LETTERS)]
     for warning in find_warnings(now=read_clock()):
         click.echo(f"warning: {warning}")
     for sentence in wrong:

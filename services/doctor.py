@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from domain.people import guest_key
 from domain.words import count
@@ -27,6 +28,7 @@ from models import (
 from services.letters import MAIL
 from services.outbox import MOST_ATTEMPTS
 from services.places import TAKING
+from services.waking import find_forgotten
 
 LATE = dt.timedelta(hours=1)
 """A job that has been due for so long stands still."""
@@ -34,8 +36,11 @@ LATE = dt.timedelta(hours=1)
 EVERYWHERE = unbound("the doctor looks at every organisation")
 
 
-def examine() -> list[str]:
-    """A sentence for everything that is wrong in this database."""
+def examine(*, now: dt.datetime | None = None) -> list[str]:
+    """A sentence for everything that is wrong in this database.
+
+    With `now`, waiting lists that should have been woken by then are wrong too.
+    """
     return [
         *find_wrong_counters(),
         *find_oversold(),
@@ -44,6 +49,9 @@ def examine() -> list[str]:
         *find_missing_guests(),
         *find_broken_limits(),
         *find_wrong_sums(),
+        *find_broken_offers(),
+        *find_broken_promises(),
+        *(find_sleeping_lists(now) if now is not None else ()),
     ]
 
 
@@ -238,6 +246,65 @@ def find_wrong_sums() -> list[str]:
         for order_id in sorted(due.keys() | noted.keys())
         if due.get(order_id, 0) != noted.get(order_id, 0)
     ]
+
+
+def find_broken_offers() -> list[str]:
+    """A sentence for every offer without its deadline, and every entry that kept one (W2)."""
+    entries = db.session.scalars(
+        sa.select(SessionBooking).where(
+            SessionBooking.waiting_since.is_not(None), SessionBooking.cancelled_at.is_(None)
+        ),
+        execution_options=EVERYWHERE,
+    ).all()
+    wrong = [f"Entry {it.id}: {text}" for it in entries if (text := _wrong_offer(it))]
+    # One party, one list, one entry: nobody is offered two places of one session at once.
+    times = Counter((it.session_id, it.customer_id) for it in entries if it.status != "confirmed")
+    wrong += [
+        f"Session {session_id}: customer {customer_id} waits {number} times."
+        for (session_id, customer_id), number in times.items()
+        if number > 1 and customer_id is not None
+    ]
+    return wrong
+
+
+def find_broken_promises() -> list[str]:
+    """A sentence for every booking whose places are promised to more than it gives up."""
+    source = aliased(SessionBooking)
+    promised = sa.func.sum(SessionBooking.places)
+    rows = db.session.execute(
+        sa.select(source.id, source.released_places, source.cancelled_at, promised)
+        .join(source, SessionBooking.offered_from_id == source.id)
+        .where(SessionBooking.cancelled_at.is_(None), SessionBooking.status == "waitlisted")
+        .group_by(source.id, source.released_places, source.cancelled_at),
+        execution_options=EVERYWHERE,
+    )
+    return [
+        f"Booking {row[0]}: {row[3]} places are promised, it gives up "
+        f"{row[1] if row[2] is None else 0}."
+        for row in rows
+        if row[2] is not None or row[3] > row[1]
+    ]
+
+
+def find_sleeping_lists(now: dt.datetime) -> list[str]:
+    """A sentence for every list with a free place and a party that may have it (H10)."""
+    return [
+        f"Session {session_id}: a place is free and somebody who fits waits for it; "
+        "the list should have been woken."
+        for _, session_id, _ in find_forgotten(now)
+    ]
+
+
+def _wrong_offer(entry: SessionBooking) -> str:
+    has_offer, has_deadline = entry.offered_at is not None, entry.expires_at is not None
+    if entry.status == "confirmed":
+        left_over = has_deadline or entry.offered_from_id is not None
+        return "it is booked, and an offer is left over." if left_over else ""
+    if entry.status != "waitlisted" and not has_offer:
+        return "its places are held without an offer."
+    if entry.status == "waitlisted" and has_offer and entry.offered_from_id is None:
+        return "its offer holds no places."
+    return "" if has_offer == has_deadline else "its offer has no deadline."
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,12 +252,15 @@ def just_went(places: int) -> NotBookable:
 
 
 def order_query(organisation_id: str, secret: str) -> sa.Select[Order]:
-    """The order with its lines, locked where the database locks rows."""
+    """The order with its lines, locked where the database locks rows.
+
+    Only its key may be looked at meanwhile: who writes a booking twice makes PostgreSQL do so.
+    """
     return (
         sa.select(Order)
         .where(Order.organisation_id == organisation_id, Order.secret == secret)
         .options(LINE, TYPE.selectinload(SessionType.price_rules), selectinload(Order.site))
-        .with_for_update(of=Order)
+        .with_for_update(of=Order, key_share=True)
         .execution_options(populate_existing=True)
     )
 

@@ -421,7 +421,7 @@ def _lock_for_answer(
         sa.select(Order)
         .where(Order.organisation_id == organisation_id, Order.id.in_(order_ids))
         .order_by(Order.id)
-        .with_for_update(of=Order)
+        .with_for_update(of=Order, key_share=True)
         .execution_options(populate_existing=True)
     ).all()
     lock_sessions(organisation_id, {seen.session_id, *(entry.session_id for entry in others)})

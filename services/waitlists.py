@@ -213,8 +213,8 @@ def list_waiting(
 
 def count_waiting(organisation_id: str, session_id: str) -> int:
     """How many parties are on the list, those with an offer too."""
-    query = entries_query(organisation_id, session_id).order_by(None).subquery()
-    return db.session.scalar(sa.select(sa.func.count()).select_from(query)) or 0
+    query = entries_query(organisation_id, session_id).order_by(None)
+    return db.session.scalar(query.with_only_columns(sa.func.count(SessionBooking.id))) or 0
 
 
 def list_own_waiting(account_id: str, *, now: dt.datetime) -> list[Standing]:
