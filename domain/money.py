@@ -41,11 +41,11 @@ class Money:
 def read_amount(text: str, currency: str) -> int:
     """The minor units of a sum as people type it, 12, 12.50 or £1,200.00; raises ValueError (P8).
 
-    A comma is taken for thousands; more decimals than the currency has are refused, not rounded.
+    A comma parts thousands and nothing else; more decimals than the currency has are refused.
     """
-    plain = re.sub(r"[\s,]|^[A-Za-z]{3}(?=[\s\d])|[£$€¥]|\b(?i:kr)\.?", "", text.strip())
+    plain = re.sub(r"\s|^[A-Za-z]{3}(?=[\s\d])|[£$€¥]|\b(?i:kr)\.?", "", text.strip())
     decimals = exponent(currency)
-    found = re.fullmatch(r"(\d{1,12})(?:\.(\d+))?", plain, re.ASCII)
+    found = re.fullmatch(r"(\d{1,3}(?:,\d{3}){1,3}|\d{1,12})(?:\.(\d+))?", plain, re.ASCII)
     if found is None or len(found[2] or "") > decimals:
         raise ValueError(text)
-    return int(found[1] + (found[2] or "").ljust(decimals, "0"))
+    return int(found[1].replace(",", "") + (found[2] or "").ljust(decimals, "0"))
