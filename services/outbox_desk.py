@@ -41,6 +41,7 @@ class Posted:
     state: str
     name: str
     address: str
+    created_at: dt.datetime
     run_at: dt.datetime
     done_at: dt.datetime | None
     attempts: int
@@ -153,6 +154,7 @@ def _posted(jobs: Iterable[Job], now: dt.datetime) -> list[Posted]:
             state=_state(job, now),
             name=name,
             address=address,
+            created_at=job.created_at,
             run_at=job.run_at,
             done_at=job.done_at,
             attempts=job.attempts,

@@ -1,8 +1,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from wtforms import IntegerField, RadioField, StringField
-from wtforms.validators import InputRequired, NumberRange, Optional
+from wtforms import IntegerField, StringField
+from wtforms.validators import AnyOf, InputRequired, NumberRange, Optional
 
 from blueprints.forms import Form, obeys
 from domain.reasons import check_reason
@@ -13,8 +13,8 @@ from services.notices import OFFER_MINUTES, REMINDER_HOURS, WHO
 class Number(IntegerField):
     """A whole number; `message` is the sentence for anything else."""
 
-    def __init__(self, label: str, validators: list[Callable[..., Any]], message: str) -> None:
-        super().__init__(label, validators)
+    def __init__(self, *args: Any, message: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._message = message
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -26,9 +26,9 @@ class Number(IntegerField):
     @property
     def typed(self) -> str:
         """What stands in the field, as it was typed."""
-        return str(
-            self.raw_data[0] if self.raw_data else self.data if self.data is not None else ""
-        )
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else str(self.data)
 
 
 def _whole(least: int, most: int, message: str) -> list[Callable[..., Any]]:
@@ -51,19 +51,19 @@ class RestoreSessionForm(Form):
 
 
 class PlacesForm(Form):
-    capacity = Number("Places", _whole(1, MAX_CAPACITY, _PLACES), _PLACES)
+    capacity = Number("Places", _whole(1, MAX_CAPACITY, _PLACES), message=_PLACES)
     max_baskets = Number(
-        "Most parties", [Optional(), NumberRange(1, MAX_CAPACITY, message=_PARTIES)], _PARTIES
+        "Most parties",
+        [Optional(), NumberRange(1, MAX_CAPACITY, message=_PARTIES)],
+        message=_PARTIES,
     )
     seen = StringField()
 
 
 class NoticesForm(Form):
-    cancelled_session_notices = RadioField(
-        "Who is told when a session is cancelled",
-        choices=[(key, key) for key in WHO],
-        validators=[InputRequired(message="Choose who is told.")],
+    cancelled_session_notices = StringField(
+        "Who is told when a session is cancelled", [AnyOf(WHO, message="Choose who is told.")]
     )
-    offer_minutes = Number("Minutes to decide", _whole(*OFFER_MINUTES, _OFFER), _OFFER)
-    reminder_hours = Number("Hours before", _whole(*REMINDER_HOURS, _REMINDER), _REMINDER)
+    offer_minutes = Number("Minutes to decide", _whole(*OFFER_MINUTES, _OFFER), message=_OFFER)
+    reminder_hours = Number("Hours before", _whole(*REMINDER_HOURS, _REMINDER), message=_REMINDER)
     was = StringField()
