@@ -42,7 +42,6 @@ def release_places(
         if refusal is not None:
             raise refusal
         check_release(booking.places, places, booking.order_item.policy)
-        if places < booking.released_places:
         booking.released_places, booking.updated_at = places, now
         return [booking.session_id]
 
@@ -63,6 +62,7 @@ def take_back(door: Door, booking_id: str, *, now: dt.datetime) -> str:
                 code="release_taken",
             )
         booking.released_places, booking.updated_at = 0, now
-        return []
+        # An offer that these places were behind falls back as the list is woken.
+        return [booking.session_id]
 
     return change(door, booking_id, deed, body={"release": 0}, now=now)

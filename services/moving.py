@@ -19,7 +19,8 @@ from services.eligibility import desk_viewer
 from services.facts import TimetableSlot, offer_of, slot_of, timetable_query, timetable_slot
 from services.lines import just_went, lines_of, load_session
 from services.persons import ask_member_limit, lock_person
-from services.places import let_go_of_expired_on, move_to
+from services.places import move_to
+from services.waking import pass_on_expired
 
 MONTHS = 4
 """Months beside each other to choose from."""
@@ -119,7 +120,7 @@ def move(
         booking = standing.booking
         require_changeable(standing)
         check_seen(booking, seen)
-        let_go_of_expired_on(door.organisation_id, session_id, now)
+        pass_on_expired(door.organisation_id, [session_id], now)
         to = load_session(door.organisation_id, session_id)
         price = _ask(door, standing, to, now)
         amount = _same_price(price, seen_price)

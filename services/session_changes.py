@@ -37,7 +37,8 @@ from services.places import (
     raise_revision,
     recount,
 )
-from services.waiting import close_waiting, wake
+from services.waiting import close_waiting
+from services.waking import pass_on_expired, wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ def change_capacity(
     with transaction():
         lock_sessions(organisation_id, [session_id])
         row = _load_live(organisation_id, site_id, session_id, now)
-        if let_go_of_expired_on(organisation_id, session_id, now):
+        if pass_on_expired(organisation_id, [session_id], now):
             db.session.refresh(row)
         places = _places(row)
         check_places(places, capacity=capacity, max_baskets=max_baskets)
@@ -185,15 +186,14 @@ def change_capacity(
             "waitlist_enabled": waitlist_enabled,
         }
         changed = {name: value for name, value in wanted.items() if value != getattr(row, name)}
-        if not changed:
-            return
-        if places.mark != seen:
+        if changed and places.mark != seen:
             raise ImpactChanged
         for name, value in changed.items():
             setattr(row, name, value)
-        # The series leaves these alone from now on.
-        row.overridden = sorted({*row.overridden, *changed})
-        row.updated_at = now
+        if changed:
+            # The series leaves these alone from now on.
+            row.overridden = sorted({*row.overridden, *changed})
+            row.updated_at = now
         db.session.flush()
         wake(organisation_id, [session_id], now=now)
         raise_revision(organisation_id, [row.session_type_id])

@@ -1,0 +1,383 @@
+"""Whatever happens in whatever order: no queue jumped, no place lost or sold twice (W1-W5, H10)."""
+
+import datetime as dt
+import os
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+from factories import NOW, fetch, make_organisation, make_session, make_site, make_type
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import select
+
+from domain.eligibility import CHECKS, Viewer
+from domain.errors import NO_REFUSALS, RuleBroken
+from models import Session, SessionBooking, db
+from services.basket import drop_line, find_basket, hold_places
+from services.cancelling import cancel, cancel_for_staff, cancel_guests
+from services.changing import door_of_order
+from services.checkout import book_for_staff, confirm_order, find_order
+from services.doctor import examine
+from services.giving_up import release_places, take_back
+from services.lines import live_lines
+from services.moving import move
+from services.session_changes import (
+    cancel_session,
+    change_capacity,
+    find_cancellable_session,
+    find_places,
+    find_restorable_session,
+    restore_session,
+)
+from services.waiting import accept, decline, join, leave, offer_by_hand
+from services.waking import release_expired_holds
+
+pytestmark = pytest.mark.usefixtures("ctx")
+
+STARTS = ("2026-06-05T07:00", "2026-06-12T18:00", "2026-06-13T18:00")
+"""The first is too near to be cancelled by its customers, who may give their places up."""
+PEOPLE = 6
+pick_session = st.sampled_from(range(len(STARTS)))
+pick_person = st.integers(1, PEOPLE)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A live row after a step."""
+
+    session_id: str
+    places: int
+    waits: bool
+    """On the list, and not offered anything."""
+    place_in_line: tuple = ()
+
+
+class Queue(RuleBasedStateMachine):
+    """Three sessions with few places, six people, a venue that changes its mind, one clock."""
+
+    entries = Bundle("entries")
+    baskets = Bundle("baskets")
+    booked = Bundle("booked")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.site = make_site(make_organisation())
+        self.organisation_id = self.site.organisation_id
+        offer = make_type(
+            self.site,
+            waitlist_enabled=True,
+            max_guests=3,
+            customer_cancellation_min_duration="PT24H",
+        )
+        self.type_id = offer.id
+        self.sessions = [
+            make_session(offer, local_start=start, capacity=3, waitlist_enabled=True).id
+            for start in STARTS
+        ]
+        self.now = NOW
+        self.by_hand: str | None = None
+        self.before = self.look()
+        self.wrong_before = examine(now=self.now)
+
+    def attempt(self, deed):
+        """Do it, or be refused with a code that is known and a sentence."""
+        try:
+            return deed()
+        except RuleBroken as refusal:
+            assert refusal.code in {*CHECKS, *NO_REFUSALS}, refusal.code  # noqa: PT017
+            assert refusal.sentence  # noqa: PT017
+        return None
+
+    def email(self, person):
+        return f"p{person}-{self.site.slug}@example.com"
+
+    @rule(target=baskets, number=pick_session, guests=st.integers(1, 3))
+    def hold(self, number, guests):
+        return self.attempt(
+            lambda: hold_places(
+                self.organisation_id, self.sessions[number], session_type_id=self.type_id,
+                guests=guests, viewer=Viewer(), basket_secret=None, now=self.now,
+            )
+        )  # fmt: skip
+
+    @rule(basket=baskets)
+    def drop(self, basket):
+        order = find_basket(basket, now=self.now)
+        for line in live_lines(order, now=self.now) if order else ():
+            drop_line(self.organisation_id, basket, line.id, now=self.now)
+
+    @rule(target=booked, basket=baskets, person=pick_person)
+    def confirm(self, basket, person):
+        return self.confirmed(basket, person) if basket else None
+
+    @rule(target=booked, number=pick_session, guests=st.integers(1, 3), person=pick_person)
+    def buy_at_once(self, number, guests, person):
+        basket = self.hold(number, guests)
+        return self.confirmed(basket, person) if basket else None
+
+    def confirmed(self, basket, person):
+        return self.attempt(
+            lambda: confirm_order(
+                self.organisation_id, basket, name=f"Person {person}", email=self.email(person),
+                now=self.now,
+            )
+        )  # fmt: skip
+
+    @rule(number=pick_session, guests=st.integers(1, 2))
+    def walk_in(self, number, guests):
+        self.attempt(
+            lambda: book_for_staff(
+                self.organisation_id, self.sessions[number], name="Walk In", guests=guests,
+                now=self.now,
+            )
+        )  # fmt: skip
+
+    @rule(target=entries, number=pick_session, guests=st.integers(1, 3), person=pick_person)
+    def join(self, number, guests, person):
+        return self.attempt(
+            lambda: join(
+                self.organisation_id, self.sessions[number], guests=guests,
+                name=f"Person {person}", email=self.email(person), now=self.now,
+            )
+        )  # fmt: skip
+
+    @rule(target=entries, number=pick_session, people=st.permutations(range(1, PEOPLE + 1)))
+    def a_crowd_comes(self, number, people):
+        """All places are taken, then two parties of different sizes wait."""
+        for person in people[:3]:
+            self.buy_at_once(number, 1 + person % 2, person)
+        self.join(number, 2, people[3])
+        return self.join(number, 1, people[4])
+
+    @rule(target=booked, entry=entries)
+    def accept(self, entry):
+        return self.attempt(lambda: accept(entry, now=self.now)) if entry else None
+
+    @rule(entry=entries)
+    def decline(self, entry):
+        if entry:
+            self.attempt(lambda: decline(entry, now=self.now))
+
+    @rule(entry=entries)
+    def leave(self, entry):
+        if entry:
+            self.attempt(lambda: leave(entry, now=self.now))
+
+    @rule(which=st.integers(0, 5))
+    def offer_by_hand(self, which):
+        waiting = sorted(key for key, row in self.look().items() if row.waits)
+        if waiting:
+            self.by_hand = waiting[which % len(waiting)]
+            self.attempt(
+                lambda: offer_by_hand(
+                    self.organisation_id, self.site.id, self.by_hand, now=self.now
+                )
+            )
+
+    def line_of(self, order):
+        lines = live_lines(find_order(order), now=self.now) if order else []
+        return lines[0] if lines else None
+
+    @rule(order=booked)
+    def cancel(self, order):
+        line = self.line_of(order)
+        if line:
+            self.attempt(lambda: cancel(door_of_order(order, line.id), line.id, now=self.now))
+
+    @rule(order=booked)
+    def one_guest_less(self, order):
+        line = self.line_of(order)
+        if line:
+            door = door_of_order(order, line.id)
+            self.attempt(lambda: cancel_guests(door, line.id, number=1, now=self.now))
+
+    @rule(order=booked, number=pick_session)
+    def move(self, order, number):
+        line = self.line_of(order)
+        if line:
+            door = door_of_order(order, line.id)
+            self.attempt(lambda: move(door, line.id, self.sessions[number], now=self.now))
+
+    @rule(order=booked, places=st.integers(1, 3))
+    def release(self, order, places):
+        line = self.line_of(order)
+        if line:
+            door = door_of_order(order, line.id)
+            self.attempt(lambda: release_places(door, line.id, places, now=self.now))
+
+    @rule(order=booked)
+    def take_back(self, order):
+        line = self.line_of(order)
+        if line:
+            self.attempt(lambda: take_back(door_of_order(order, line.id), line.id, now=self.now))
+
+    @rule(target=booked, person=pick_person, other=pick_person)
+    def a_late_place_is_given_up_and_taken(self, person, other):
+        order = self.buy_at_once(0, 3, person)
+        entry = self.join(0, 1, other)
+        self.release(order, 2)
+        self.accept(entry)
+        return order
+
+    @rule(order=booked)
+    def staff_cancel(self, order):
+        line = self.line_of(order)
+        if line:
+            self.attempt(
+                lambda: cancel_for_staff(
+                    self.organisation_id, self.site.id, line.id, reason="Boiler", now=self.now
+                )
+            )
+
+    @rule(
+        number=pick_session,
+        capacity=st.integers(1, 6),
+        parties=st.none() | st.integers(1, 4),
+        waits=st.sampled_from((True, True, True, False)),
+    )
+    def change_places(self, number, capacity, parties, waits):
+        row = (self.organisation_id, self.site.id, self.sessions[number])
+
+        def deed():
+            _session, places = find_places(*row, now=self.now)
+            change_capacity(
+                *row, capacity=capacity, max_baskets=parties, waitlist_enabled=waits,
+                seen=places.mark, now=self.now,
+            )  # fmt: skip
+
+        self.attempt(deed)
+
+    @rule(number=pick_session)
+    def the_venue_cancels(self, number):
+        row = (self.organisation_id, self.site.id, self.sessions[number])
+
+        def deed():
+            seen = find_cancellable_session(*row, now=self.now).mark
+            cancel_session(*row, reason="Boiler", seen=seen, now=self.now)
+
+        self.attempt(deed)
+
+    @rule(number=pick_session)
+    def the_venue_restores(self, number):
+        row = (self.organisation_id, self.site.id, self.sessions[number])
+
+        def deed():
+            seen = find_restorable_session(*row, now=self.now).mark
+            restore_session(*row, seen=seen, now=self.now)
+
+        self.attempt(deed)
+
+    @rule(minutes=st.sampled_from((1, 14, 15, 46, 119, 120, 400)))
+    def time_passes(self, minutes):
+        self.now += dt.timedelta(minutes=minutes)
+
+    @rule()
+    def the_worker_comes_round(self):
+        release_expired_holds(self.now)
+
+    def live(self):
+        db.session.rollback()
+        return db.session.scalars(
+            select(SessionBooking).where(
+                SessionBooking.organisation_id == self.organisation_id,
+                SessionBooking.cancelled_at.is_(None),
+            )
+        ).all()
+
+    def look(self):
+        return {
+            row.id: Seen(
+                row.session_id,
+                row.places,
+                row.status == "waitlisted" and row.offered_at is None,
+                (row.waiting_since, row.id) if row.waiting_since else (),
+            )
+            for row in self.live()
+        }
+
+    @invariant()
+    def the_doctor_finds_nothing(self):
+        assert examine(now=self.now) == self.wrong_before
+
+    @invariant()
+    def never_oversold_and_every_counter_is_true(self):
+        live = [row for row in self.live() if row.status != "waitlisted"]
+        for session_id in self.sessions:
+            here = [row for row in live if row.session_id == session_id]
+            now = fetch(Session, session_id)
+            assert now.places_taken == sum(row.places for row in here) <= now.capacity
+            assert now.parties_taken == len({row.order_id for row in here})
+            assert now.max_baskets is None or now.parties_taken <= now.max_baskets
+
+    @invariant()
+    def nobody_is_offered_twice_at_once(self):
+        entries = [row for row in self.live() if row.waiting_since and row.status != "confirmed"]
+        people = Counter((row.session_id, row.order.email) for row in entries)
+        assert all(number == 1 for number in people.values())
+        backed = Counter()
+        for row in entries:
+            if row.offered_at is not None:
+                assert row.expires_at is not None
+                assert (row.status == "new") == (row.offered_from_id is None)
+                if row.offered_from_id:
+                    backed[row.offered_from_id] += row.places
+        for source_id, places in backed.items():
+            source = fetch(SessionBooking, source_id)
+            assert source.cancelled_at is None
+            assert places <= source.released_places
+
+    @invariant()
+    def no_place_is_lost_while_somebody_waits_for_it(self):
+        for row in self.look().values():
+            if not row.waits:
+                continue
+            now = fetch(Session, row.session_id)
+            has_room = now.max_baskets is None or now.parties_taken < now.max_baskets
+            if now.start_time > self.now and has_room:
+                assert now.capacity - now.places_taken < row.places
+
+    @invariant()
+    def no_queue_is_jumped(self):
+        after = self.look()
+        for key, row in after.items():
+            was = self.before.get(key)
+            took_places = not row.waits and (
+                was is None or was.waits or was.session_id != row.session_id
+            )
+            if not took_places or key == self.by_hand:
+                continue
+            passed = [
+                other
+                for other_key, other in self.before.items()
+                if other.waits
+                and other.session_id == row.session_id
+                and other.places <= row.places
+                and after.get(other_key) == other
+                and (not row.place_in_line or other.place_in_line < row.place_in_line)
+            ]
+            assert passed == []
+        self.before, self.by_hand = after, None
+
+    def teardown(self):
+        db.session.rollback()
+
+
+def test_w1_h10_no_order_of_deeds_jumps_the_queue_or_loses_a_place():
+    thorough = os.environ.get("TEST_DATABASE") != "postgresql"
+    run_state_machine_as_test(
+        Queue,
+        settings=settings(
+            max_examples=200 if thorough else 15,
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
