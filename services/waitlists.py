@@ -18,7 +18,7 @@ from models import Customer, Order, Session, SessionBooking, SessionType, Site, 
 from services.checkout import SOLD
 from services.facts import Venue, offer_of, slot_of, venue_of
 from services.lines import BY_SECRET, asks_for_names
-from services.waking import entries_query, is_open_offer
+from services.waking import Queue, entries_query, is_open_offer, read_queue
 
 _EVERYWHERE = unbound("an account is one person's sign-in for the whole installation")
 _OF_A_LETTER = unbound("a mail about a booking names it by its own id")
@@ -88,7 +88,8 @@ class WaitingLine:
     is_backed: bool
     skipped_at: dt.datetime | None
     skip_reason: str
-    secret: str
+    fits: bool
+    """Whether it could be offered what is free, out of turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,8 @@ def list_waiting(
     entries = db.session.scalars(
         entries_query(organisation_id, session_id).options(joinedload(SessionBooking.order))
     ).all()
-    lines = tuple(_line(number, it, now) for number, it in enumerate(entries, 1))
+    queue = read_queue(organisation_id, session_id, now)
+    lines = tuple(_line(number, it, queue, now) for number, it in enumerate(entries, 1))
     return WaitingList(found, lines)
 
 
@@ -267,8 +269,9 @@ def _is_shown(kind: SessionType, viewer: Viewer) -> bool:
     )
 
 
-def _line(number: int, entry: SessionBooking, now: dt.datetime) -> WaitingLine:
+def _line(number: int, entry: SessionBooking, queue: Queue | None, now: dt.datetime) -> WaitingLine:
     is_open = is_open_offer(entry, now)
+    most = max((queue.room.places, *(it.left for it in queue.sources))) if queue else 0
     return WaitingLine(
         id=entry.id,
         position=number,
@@ -281,5 +284,5 @@ def _line(number: int, entry: SessionBooking, now: dt.datetime) -> WaitingLine:
         is_backed=entry.offered_from_id is not None,
         skipped_at=entry.skipped_at,
         skip_reason=entry.skip_reason,
-        secret=entry.order.secret,
+        fits=queue is not None and entry in queue.waiting and entry.places <= most,
     )

@@ -55,7 +55,6 @@ def _page(session_id: str, *, refusal: str = "", status: int = 200) -> Response:
         free=max(
             0, found.session.capacity - found.session.places_taken - found.session.places_kept
         ),
-        is_over=found.session.start_time <= now,
         zone=venue.zone,
         refusal=refusal,
         status=status,

@@ -26,7 +26,8 @@ ROUTES = Path(__file__).with_name("route-list.txt")
 PROVED = [
     *(f"t{n}" for n in (1, 2, 3, 4, 5, 7)),
     *(f"p{n}" for n in range(1, 11)),
-    *(f"h{n}" for n in (1, 2, 3, 4, 6, 7, 8, 9)),
+    *(f"h{n}" for n in (1, 2, 3, 4, 6, 7, 8, 9, 10)),
+    *(f"w{n}" for n in range(1, 6)),
     "s1",
     "s5",
     *(f"d{n}" for n in (1, 2, 3, 5, 6)),
