@@ -15,6 +15,7 @@ from models import (
 )
 from services.demo_diary import Diary
 from services.demo_house import RESERVED_SLUGS, Founding, Row, found_forms
+from services.demo_links import found_links
 from services.scheduling import produce_sessions
 
 
@@ -41,6 +42,7 @@ def load_demo(folder: Path, *, now: dt.datetime, say: Callable[[str], None]) -> 
         diary.fill_in_forms(plan["session_types"])
         diary.run_the_desk()
         say(f"{name}: {diary.sold} bookings")
+        found_links(house, plan, now)
 
 
 def list_sign_ins(folder: Path) -> list[tuple[str, str, str, str]]:
