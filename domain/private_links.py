@@ -13,9 +13,9 @@ LinkState = Literal["live", "revoked", "expired", "used_up"]
 
 SENTENCES = {
     "wrong": "This private link doesn't lead anywhere. Check that all of it was copied.",
-    "revoked": "This private link has been withdrawn.",
-    "expired": "This private link has ended.",
-    "used_up": "This private link has been used already.",
+    "revoked": "The venue has withdrawn this private link.",
+    "expired": "This private link was good until a set time, which has passed.",
+    "used_up": "Every booking that this private link was good for has been made.",
 }
 """What is said to whoever comes by a dead link: never what it was for (D2)."""
 

@@ -16,6 +16,7 @@ from models import (
 from services.demo_diary import Diary
 from services.demo_house import RESERVED_SLUGS, Founding, Row, found_forms
 from services.demo_letters import put_letters_aside
+from services.demo_links import found_links
 from services.scheduling import produce_sessions
 
 
@@ -42,6 +43,7 @@ def load_demo(folder: Path, *, now: dt.datetime, say: Callable[[str], None]) -> 
         diary.fill_in_forms(plan["session_types"])
         diary.run_the_desk()
         say(f"{name}: {diary.sold} bookings")
+        found_links(house, plan, now)
     put_letters_aside(now=now)
 
 

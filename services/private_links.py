@@ -392,7 +392,7 @@ def _row(link: PrivateLink, now: dt.datetime) -> LinkRow:
         address=f"{kind.slug}-{link.key}",
         type_name=kind.name,
         session_start=link.session.local_start if link.session else None,
-        customer=(link.customer.name or link.customer.email) if link.customer else "",
+        customer=(link.customer.email or link.customer.name) if link.customer else "",
         price=link.price,
         currency=kind.currency,
         expires_at=link.expires_at,

@@ -308,7 +308,7 @@ def test_h10_revoking_puts_what_was_kept_back_on_sale(evening, kind):
     assert fetch(PrivateLink, link.id).revoked_at == NOW
     with pytest.raises(NotBookable) as refused:
         hold(evening, link)
-    assert refused.value.sentence == "This private link has been withdrawn."
+    assert refused.value.sentence == "The venue has withdrawn this private link."
     # A hold begun in time may be finished, and cancelling it keeps nothing.
     booking = find_order(buy(evening, secret)).items[0].booking
     cancel_for_staff(kind.organisation_id, kind.site_id, booking.id, reason="Ill", now=NOW)
