@@ -41,6 +41,8 @@ class Kind:
     button: str = "See my booking"
     fact: str = ""
     """What we add to it ourselves, as the preview shows it."""
+    writes_subject: bool = False
+    """Whether the letter has a better subject than ours here, such as one with its deadline."""
 
 
 KINDS = {
@@ -85,24 +87,28 @@ KINDS = {
         "When somebody joins the waitlist",
         Wording("You're on the waitlist: {session}, {date}"),
         button="See my place",
+        writes_subject=True,
     ),
     "waiting_offer": Kind(
         "Waitlist, offer",
         "When places have come free for somebody who waits",
         Wording("A place for you: {session}, {date}"),
         button="See the offer",
+        writes_subject=True,
     ),
     "waiting_missed": Kind(
         "Waitlist, offer ended",
         "When an offer was not taken in time",
         Wording("The offer has ended: {session}, {date}"),
         button="See the waitlist",
+        writes_subject=True,
     ),
     "waiting_closed": Kind(
         "Waitlist, closed",
         "When the waitlist of a session is closed",
         Wording("The waitlist has closed: {session}, {date}"),
         button="See other times",
+        writes_subject=True,
     ),
 }
 """Every kind that a venue may word; waiting letters bring their own opening unless it is given."""

@@ -1,7 +1,7 @@
 """A site's own words in its letters: reading, saving, going back to ours (D4)."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,8 +49,13 @@ def find_wording(organisation_id: str, site_id: str, kind: str) -> OwnWording:
 
 
 def say_letter(kind: str, organisation_id: str, site_id: str) -> Wording:
-    """The words of a letter as it is sent: the site's own where there are any, else ours."""
-    return effective(kind, find_wording(organisation_id, site_id, kind).words)
+    """The words of a letter as it is sent: the site's own where there are any, else ours.
+
+    An empty subject leaves the one that the letter was written with.
+    """
+    own = find_wording(organisation_id, site_id, kind).words
+    said = effective(kind, own)
+    return replace(said, subject=own.subject) if KINDS[kind].writes_subject else said
 
 
 def example_of(organisation_id: str, site_id: str) -> tuple[Site, str]:
