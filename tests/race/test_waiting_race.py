@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from conftest import app_on
-from factories import NOW, make_order, make_session, make_site, make_type
+from factories import NOW, fetch, make_order, make_session, make_site, make_type
 from flask import Flask
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -17,13 +17,14 @@ from test_storm import is_sound, together
 
 from domain.eligibility import Viewer
 from domain.errors import RuleBroken
-from models import db
+from models import SessionBooking, db, transaction
 from services.basket import hold_places
 from services.cancelling import cancel_for_staff
 from services.checkout import find_order
+from services.places import lock_sessions
 from services.waiting import accept, decline, join, leave
 from services.waitlists import find_standing
-from services.waking import release_expired_holds, wake_forgotten
+from services.waking import release_expired_holds, wake, wake_forgotten
 
 MINUTE = dt.timedelta(minutes=1)
 DEADLINE = NOW + 120 * MINUTE
@@ -228,3 +229,28 @@ def test_w4_people_who_wait_for_overlapping_sessions_wait_in_no_circle(storm):
 
     assert together(storm, *(act(number) for number in range(6))) == ["done"] * 6
     assert is_sound(storm)
+
+
+def test_w2_accepting_a_released_place_against_its_cancellation_gives_it_away_once(storm):
+    with storm.app_context():
+        house = House()
+    for _ in range(ROUNDS):
+        with storm.app_context():
+            row, booking, secrets = house.open(waiting=2)
+            with transaction():
+                lock_sessions(house.organisation_id, [row])
+                fetch(SessionBooking, booking).released_places = 1
+                db.session.flush()
+                assert wake(house.organisation_id, [row], now=NOW) == 1
+            db.session.remove()
+        first = secrets[0]
+        answer, _ = together(
+            storm,
+            lambda one=first: accept(one, now=NOW),
+            lambda booking=booking: house.cancel(booking),
+        )
+        # Cancelled first, its place is held for the same party; accepted or asked to look again.
+        assert answer in (first, "offer_over")
+        mine, theirs = states(storm, secrets, NOW)
+        assert (mine, theirs) == ("booked" if answer == first else "offered", "waiting")
+        assert is_sound(storm)
