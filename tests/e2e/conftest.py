@@ -231,6 +231,16 @@ class Shop:
                     return Slot(row.id, type_slug, date, left, row.capacity, path, door)
         raise LookupError(f"The demo has no session of {type_slug} left for this story")
 
+    @property
+    def private_address(self) -> str:
+        """The path of the offer that is sold by link only."""
+        with self.app.app_context():
+            row = db.session.scalars(
+                sa.select(SessionType).where(SessionType.visibility == "link_only"),
+                execution_options=ANYWHERE,
+            ).first()
+            return f"/{BATH}/private/{row.slug}-{row.link_key}"
+
     def mailed(self, email: str) -> str:
         """The path behind the button of the newest letter to somebody."""
         with self.app.app_context():

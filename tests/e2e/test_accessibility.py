@@ -267,6 +267,18 @@ def answers_of_a_booking(page: Page, shop) -> None:
     page.locator("details.fold summary").first.click()
 
 
+def private_page(page: Page, shop) -> None:
+    page.goto(shop.private_address)
+    expect(page.locator("#invitation")).to_be_visible()
+
+
+def links_with_errors(page: Page, shop) -> None:
+    page.goto(f"/staff{BATH}/links")
+    page.get_by_label("Price of one place").fill("a lot")
+    page.get_by_role("button", name="Make the link").click()
+    expect(page.locator(".summary")).to_be_visible()
+
+
 STORIES = [
     Story("index", at("/")),
     Story("home", at(f"{BATH}/")),
@@ -291,6 +303,8 @@ STORIES = [
     Story("type, party put right", at(f"{BATH}/book/thermal-circuit?guests=40")),
     Story("type after swaps", after_swaps),
     Story("type, lost race", refused_hold, status=409),
+    Story("private page", private_page),
+    Story("private link that leads nowhere", at(f"{BATH}/private/a-b"), status=404),
     Story("checkout", hold),
     Story("checkout with names", checkout_with_names),
     Story("checkout with errors", checkout_with_errors, status=422),
@@ -340,6 +354,8 @@ STORIES = [
     Story("form editor", form_editor, IMOGEN),
     Story("form editor with errors", form_editor_with_errors, IMOGEN, status=422),
     Story("answers of a booking", answers_of_a_booking, MAREN),
+    Story("private links", at(f"/staff{BATH}/links"), IMOGEN),
+    Story("private links with errors", links_with_errors, IMOGEN, status=422),
 ]
 
 

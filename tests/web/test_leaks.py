@@ -155,6 +155,9 @@ class Crawler:
             said = said.replace(echo, "")
         found = [token for token in self.tokens if token in said and token not in url]
         assert not found, f"{url} ({response.status_code}) shows {found}"
+        if response.mimetype == "application/json":
+            prices = [LINK_PRICE, *(price for _, price, _ in SECRET_TYPES.values())]
+            assert not re.search(rf"\b(?:{'|'.join(map(str, prices))})\b", body), url
         return body
 
     def walk(self, urls, most=600):
