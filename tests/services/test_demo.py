@@ -8,6 +8,7 @@ from conftest import NOW, ROOT
 from factories import ANYWHERE
 
 from models import (
+    Job,
     Organisation,
     PriceRule,
     Session,
@@ -17,6 +18,7 @@ from models import (
     db,
 )
 from services.demo import is_empty, list_sign_ins
+from services.demo_letters import KEPT
 from services.doctor import find_wrong_counters
 
 
@@ -112,6 +114,14 @@ def test_the_diary_has_past_and_coming_bookings_and_true_counters(demo):
     assert sum(start < NOW for start in booked) > 100
     assert sum(start > NOW for start in booked) > 100
     assert find_wrong_counters() == []
+
+
+def test_the_demo_sends_nothing_of_its_past_and_floods_no_outbox(demo):
+    jobs = db.session.scalars(sa.select(Job), execution_options=ANYWHERE).all()
+    past = [job for job in jobs if job.run_at <= NOW]
+    assert 0 < len(past) <= 4 * KEPT
+    assert all(job.done_at is not None for job in past)
+    assert {job.payload["letter"] for job in jobs if job.done_at is None} == {"booking_reminder"}
 
 
 def test_the_sign_ins_are_printed_from_the_files():

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from factories import ANYWHERE, NOW, make_organisation, save
 
 from models import AccountLink, IdempotencyKey, Job, SignInTry, db, new_uuid, transaction
+from services.demo_letters import KEPT, put_letters_aside
 from services.outbox import (
     LEASE,
     MOST_ATTEMPTS,
@@ -173,3 +174,13 @@ def test_what_has_served_its_time_is_swept(ctx):
     for model in (AccountLink, IdempotencyKey, SignInTry, Job):
         rows = db.session.scalars(sa.select(model), execution_options=ANYWHERE).all()
         assert len(rows) == 1, model
+
+
+def test_of_a_demos_past_the_last_few_of_each_kind_are_kept_and_none_is_sent(ctx):
+    for number in range(KEPT + 3):
+        put(f"past {number}", run_at=NOW - number * MINUTE)
+    put("to come", run_at=NOW + MINUTE)
+    put_letters_aside(now=NOW)
+    kept = {job.dedupe_key: job.done_at is not None for job in list_jobs("mail")}
+    assert kept == {**{f"past {number}": True for number in range(KEPT)}, "to come": False}
+    assert claim_job(now=NOW) is None
