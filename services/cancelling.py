@@ -17,7 +17,6 @@ from services.changing import (
     require_changeable,
 )
 from services.intake import positions_of
-from services.offers_backed import call_back_offers
 
 
 def find_cancellable(
@@ -96,7 +95,6 @@ def cancel_guests(
         check_seen(booking, seen)
         leaving = _leaving(standing, who, number)
         check_leaving(booking.places, len(leaving), booking.order_item.policy)
-        call_back_offers(booking, now)
         drop_people(booking, leaving, now)
         if door.reason:
             booking.cancel_reason = door.reason
@@ -109,7 +107,6 @@ def cancel_guests(
 
 def _end(door: Door, booking: SessionBooking, now: dt.datetime) -> None:
     """The whole line; the caller has asked whether it may end."""
-    call_back_offers(booking, now)
     end_line(booking, by=door.by, now=now)
     booking.cancel_reason = door.reason
     tell("booking_cancelled", booking, now=now, tells=door.tells)

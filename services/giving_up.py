@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from domain.changing import check_release, release_sizes
 from domain.errors import ChangedSince, NotChangeable
 from services.changing import Door, Standing, change
-from services.offers_backed import call_back_offers
 
 GIVES_UP = ("too_late", "disallowed", "paid")
 """Refusals to cancel after which a place can still be given to somebody who waits."""
@@ -43,8 +42,6 @@ def release_places(
         if refusal is not None:
             raise refusal
         check_release(booking.places, places, booking.order_item.policy)
-        if places < booking.released_places:
-            call_back_offers(booking, now)
         booking.released_places, booking.updated_at = places, now
         return [booking.session_id]
 
@@ -64,8 +61,8 @@ def take_back(door: Door, booking_id: str, *, now: dt.datetime) -> str:
                 "Nothing is on offer any more: your places were taken, or you keep them already.",
                 code="release_taken",
             )
-        call_back_offers(booking, now)
         booking.released_places, booking.updated_at = 0, now
-        return []
+        # Waking the list takes back what was offered on the strength of these places.
+        return [booking.session_id]
 
     return change(door, booking_id, deed, body={"release": 0}, now=now)

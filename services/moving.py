@@ -18,7 +18,6 @@ from services.checkout import LIMITED
 from services.eligibility import desk_viewer
 from services.facts import TimetableSlot, offer_of, slot_of, timetable_query, timetable_slot
 from services.lines import just_went, lines_of, load_session
-from services.offers_backed import call_back_offers
 from services.persons import ask_member_limit, lock_person
 from services.places import let_go_of_expired_on, move_to
 
@@ -125,7 +124,6 @@ def move(
         price = _ask(door, standing, to, now)
         amount = _same_price(price, seen_price)
         is_member = door.is_staff or _within_member_limit(standing, to, now)
-        call_back_offers(booking, now)
         before, difference = booking.session_id, _difference(booking, amount)
         if not move_to(booking, to, now):
             raise just_went(booking.places)
