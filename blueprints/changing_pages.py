@@ -68,8 +68,13 @@ def read_choosing(door: Door, standing: Standing, now: dt.datetime) -> Choosing:
     if month is not None and not is_planned_month(*month, today):
         month, asked = None, None
     targets = list_targets(door, standing, month=month, now=now)
-    days = targets.days
-    return Choosing(targets, asked if asked in days else next(iter(days), None), target, refusal)
+    near = asked or standing.booking.session.local_start.date()
+    return Choosing(targets, _nearest(targets.days, near), target, refusal)
+
+
+def _nearest(days: list[dt.date], wanted: dt.date) -> dt.date | None:
+    """The day itself, else the next one after it, else the last before; None without any."""
+    return next((day for day in days if day >= wanted), days[-1] if days else None)
 
 
 def _read_month(text: str) -> tuple[int, int] | None:

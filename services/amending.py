@@ -62,6 +62,9 @@ def note_money(booking: SessionBooking, amount: int, now: dt.datetime) -> None:
             created_at=now,
         )
     )
+    db.session.flush()
+    # Whoever shows the order next reads its books anew.
+    db.session.expire(booking.order, ["ledger"])
 
 
 def end_order_with_last_line(order: Order) -> None:

@@ -80,7 +80,7 @@ def show(
         status=status_of(broken) if broken else 200,
         badge=None,
         is_personal=True,
-        **more,
+        **{"choosing": None, **more},
     )
 
 

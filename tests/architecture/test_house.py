@@ -28,6 +28,7 @@ PROVED = [
     *(f"p{n}" for n in range(1, 11)),
     *(f"h{n}" for n in (1, 2, 3, 4, 6, 7, 8, 9, 10)),
     *(f"w{n}" for n in range(1, 6)),
+    *(f"m{n}" for n in (1, 2, 4, 5, 7, 8)),
     "s1",
     "s5",
     *(f"d{n}" for n in (1, 2, 3, 5, 6)),

@@ -1,17 +1,13 @@
 """Deeds that cross each other: confirm against expiry, rebuild against hold, on both databases."""
 
 import datetime as dt
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from random import Random
 
-import pytest
 import sqlalchemy as sa
-from conftest import app_on
 from factories import ANYWHERE, NOW, make_account, make_member, make_session, make_type
-from flask import Flask
+from storms import is_sound, storm, together
 
 from domain.eligibility import Viewer
 from domain.errors import RuleBroken
@@ -26,44 +22,13 @@ from services.basket import (
     renew_hold,
 )
 from services.checkout import confirm_order
-from services.doctor import examine
 from services.lines import live_lines
 from services.waking import release_expired_holds
 
+__all__ = ["storm"]
+
 MINUTE = dt.timedelta(minutes=1)
 DEADLINE = NOW + 15 * MINUTE
-
-
-@pytest.fixture
-def storm(databases) -> Iterator[Flask]:
-    app = app_on(databases.make())
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-
-
-def together(app: Flask, *deeds: Callable[[], object]) -> list[object]:
-    """All deeds at once, each in its own context; a refusal is an answer, anything else fails."""
-    barrier = threading.Barrier(len(deeds))
-
-    def run(deed: Callable[[], object]) -> object:
-        with app.app_context():
-            barrier.wait(timeout=60)
-            try:
-                return deed()
-            except RuleBroken as refusal:
-                return refusal.code
-            finally:
-                db.session.remove()
-
-    with ThreadPoolExecutor(len(deeds)) as pool:
-        return list(pool.map(run, deeds))
-
-
-def is_sound(app: Flask) -> bool:
-    with app.app_context():
-        return examine() == []
 
 
 def test_h3_confirming_against_the_clock_sells_or_gives_away_never_both(storm):
