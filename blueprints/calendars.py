@@ -46,6 +46,7 @@ def new_calendar(method: str, name: str = "") -> Calendar:
     calendar.add("method", method)
     if name:
         calendar.add("x-wr-calname", name)
+        calendar.add("name", name)
     return calendar
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flask import Response, request
-from icalendar import Calendar, Event
+from icalendar import Event
+
+from blueprints.calendars import PUBLISH, new_calendar
 
 FRESH = dt.timedelta(hours=1)
 """How often a calendar program should ask again."""
@@ -30,17 +32,12 @@ class FeedEvent:
 
 def feed_file(name: str, events: Iterable[FeedEvent]) -> bytes:
     """The feed; nothing in it depends on the moment at which it is asked for."""
-    feed = Calendar()
-    feed.add("prodid", "-//Sundial//Feeds//EN")
-    feed.add("version", "2.0")
-    feed.add("method", "PUBLISH")
-    feed.add("x-wr-calname", name)
-    feed.add("name", name)
+    feed = new_calendar(PUBLISH, name)
     feed.add("refresh-interval", FRESH, parameters={"value": "DURATION"})
     feed.add("x-published-ttl", "PT1H")
     for one in events:
         feed.add_component(_event(one))
-    return feed.to_ical()
+    return bytes(feed.to_ical())
 
 
 def answer_feed(body: bytes, *, is_private: bool) -> Response:

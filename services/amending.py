@@ -15,6 +15,7 @@ from services.intake import positions_of
 from services.letters import post_about_booking
 from services.lines import lines_of
 from services.places import give_back, let_go
+from services.reminders import plan_reminder
 
 
 def end_line(booking: SessionBooking, *, by: str, now: dt.datetime) -> None:
@@ -75,10 +76,14 @@ def end_order_with_last_line(order: Order) -> None:
 
 
 def tell(letter: str, booking: SessionBooking, *, now: dt.datetime, tells: bool = True) -> None:
-    """Raise the booking's version, and post the mail about it if there is an address (E1, E3)."""
+    """Raise the booking's version; mail about it and its reminder follow (E1-E3).
+
+    Nothing is posted where the order has no address.
+    """
     booking.sequence += 1
     booking.updated_at = now
     db.session.flush()
+    plan_reminder(booking, now=now)
     if tells and booking.order.email:
         post_about_booking(letter, booking, now=now)
 

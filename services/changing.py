@@ -249,7 +249,7 @@ def _lock(door: Door, booking_id: str, to_session_id: str | None, now: dt.dateti
     db.session.execute(
         sa.select(Order.id)
         .where(Order.organisation_id == door.organisation_id, Order.id == order_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     # Only whoever has the order's lock moves its lines: the session stays this one.
     session_id = db.session.scalars(

@@ -166,14 +166,19 @@ def give_back(booking: SessionBooking, places: int, now: dt.datetime) -> bool:
     Its session is locked by the caller (`lock_sessions`).
     """
     left = booking.places - places
+    kept = kept_in_change(booking, left, now)
     shrunk = _changed(
         _sold_as_read(booking).values(
             places=left, released_places=min(booking.released_places, left), updated_at=now
         )
     )
     if shrunk:
-        release(booking.organisation_id, booking.session_id, places=places, parties=0)
+        release(
+            booking.organisation_id, booking.session_id, places=places, parties=0, to_kept=-kept
+        )
     db.session.expire(booking)
+    if shrunk:
+        note_change(booking, left, kept)
     return shrunk
 
 
@@ -195,6 +200,9 @@ def move_to(booking: SessionBooking, to: Session, now: dt.datetime) -> bool:
     )
     release(booking.organisation_id, before if moved else to.id, places=places, parties=1)
     db.session.expire(booking)
+    if moved:
+        # What a link kept was kept in the old session: it has gone on sale.
+        note_change(booking, 0, 0)
     return moved
 
 

@@ -291,7 +291,7 @@ def _lock_orders(organisation_id: str, order_ids: set[str]) -> None:
         sa.select(Order.id)
         .where(Order.organisation_id == organisation_id, Order.id.in_(order_ids))
         .order_by(Order.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
 
 

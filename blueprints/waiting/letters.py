@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from blueprints.booking_words import details_of
 from blueprints.clock import read_clock
 from blueprints.links import public_url
 from blueprints.mailing import Letter, letter
@@ -123,4 +124,5 @@ def _letter(
         small=small,
         is_useful=is_useful,
         site=order.site,
+        details=(details_of(standing.entry),),
     )

@@ -34,7 +34,6 @@ from services.cancelling import cancel_for_staff
 from services.checkout import confirm_order, find_order
 from services.doctor import examine
 from services.link_places import Way
-from services.places import release_expired_holds
 from services.private_links import (
     NewLink,
     find_door,
@@ -45,6 +44,7 @@ from services.private_links import (
     renew_address,
     revoke_link,
 )
+from services.waking import release_expired_holds
 
 HOUR = dt.timedelta(hours=1)
 LATER = NOW + dt.timedelta(minutes=20)

@@ -6,16 +6,18 @@ from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
-from factories import fetch, make_account, make_form, make_session, make_site, make_type
+from factories import ANYWHERE, fetch, make_account, make_form, make_session, make_site, make_type
 
 from blueprints.clock import read_clock
 from blueprints.mailing import LETTERS, html_of, text_of, write
 from domain.eligibility import Viewer
 from domain.intake import Field
 from domain.local_time import to_local
-from models import AccountLink, Base, SessionBooking, Site, db, new_uuid, transaction
-from services.basket import hold_places
+from models import AccountLink, Base, Order, SessionBooking, Site, db, new_uuid, transaction
+from services.basket import drop_line, find_basket, hold_places
 from services.checkout import confirm_order, find_order
+from services.waiting import close_waiting, join
+from services.waking import release_expired_holds
 
 HOME = "https://book.example"
 
@@ -60,6 +62,47 @@ def about_booking(**values):
     return payload
 
 
+def waiting(state):
+    """A party on the list of a full session, in this state."""
+
+    def payload():
+        offer = make_type(make_site(), waitlist_enabled=True)
+        start = to_local(read_clock() + dt.timedelta(days=3), dt.UTC).replace(tzinfo=None)
+        row = make_session(
+            offer, local_start=start.replace(microsecond=0), capacity=1, waitlist_enabled=True
+        )
+        taken = hold_places(
+            row.organisation_id, row.id, session_type_id=offer.id, guests=1, viewer=Viewer(),
+            basket_secret=None, now=read_clock(),
+        )  # fmt: skip
+        secret = join(
+            row.organisation_id, row.id, guests=1, name="Ana Reyes", email="ana@example.com",
+            now=read_clock(),
+        )  # fmt: skip
+        now = read_clock()
+        if state == "closed":
+            with transaction():
+                close_waiting(row.organisation_id, row.id, reason="Boiler", now=now)
+        elif state != "waiting":
+            line = find_basket(taken, now=now).items[0].booking.id
+            drop_line(row.organisation_id, taken, line, now=now)
+        if state == "missed":
+            with transaction():
+                entry = find_order_of(secret).items[0].booking
+                entry.expires_at = now
+            release_expired_holds(now)
+        entry = find_order_of(secret).items[0].booking
+        return {"booking": entry.id, "sequence": entry.sequence}
+
+    return payload
+
+
+def find_order_of(secret):
+    return db.session.scalars(
+        sa.select(Order).where(Order.secret == secret), execution_options=ANYWHERE
+    ).one()
+
+
 def with_link(purpose):
     def payload():
         account = make_account() if purpose != "register" else None
@@ -97,6 +140,10 @@ EXAMPLES = {
     "booking_changed": about_booking(),
     "booking_cancelled": about_booking(cancelled_at=read_clock, cancelled_by="customer"),
     "booking_reminder": about_booking(),
+    "waiting_joined": waiting("waiting"),
+    "waiting_offer": waiting("offered"),
+    "waiting_missed": waiting("missed"),
+    "waiting_closed": waiting("closed"),
     "guest_form": lambda: {"booking": booked().id, "guest": ""},
 }
 """Name of a letter to a function that makes what it is about and gives its payload."""

@@ -20,8 +20,8 @@ from factories import (
 from blueprints.clock import read_clock
 from models import PrivateLink, Session, SessionType, db
 from services.doctor import examine
-from services.places import release_expired_holds
 from services.private_links import NewLink, make_link, revoke_link
+from services.waking import release_expired_holds
 
 DAY = dt.timedelta(days=1)
 START = "2026-06-12T18:00"
