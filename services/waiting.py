@@ -129,6 +129,8 @@ def join(
         entry.customer_id = customer.id
         db.session.flush()
         post_about_booking("waiting_joined", entry, now=now)
+        # Somebody may be giving up places already, which nobody before could use.
+        wake(organisation_id, [session_id], now=now)
         raise_revision(organisation_id, [found.session_type_id])
         return order.secret
 

@@ -117,8 +117,10 @@ def taken(row):
 
 
 def letters():
+    """What was posted about a change; a confirmation is about the order, a reminder comes later."""
     rows = db.session.scalars(sa.select(Job.payload).order_by(Job.id), execution_options=ANYWHERE)
-    return [(payload["letter"], payload["sequence"]) for payload in rows]
+    told = ("booking_changed", "booking_cancelled")
+    return [(it["letter"], it["sequence"]) for it in rows if it["letter"] in told]
 
 
 def refused(deed, *given, **named):

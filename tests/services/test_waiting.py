@@ -704,6 +704,14 @@ def test_a_released_place_is_offered_without_being_taken_twice(ctx):
     assert mails("booking_changed") == [booking.id]
 
 
+def test_w1_who_joins_while_a_place_is_being_given_up_is_asked_at_once(ctx):
+    full = Full(2, parties=(2,))
+    released(full, 0, 1)
+    pair, ana = full.join("pair", 2), full.join("ana")
+    assert [state(secret) for secret in (pair, ana)] == ["waiting", "offered"]
+    assert taken(full) == (2, 1)
+
+
 def test_a_booking_released_whole_and_taken_over_is_cancelled(ctx):
     full = Full(1, max_baskets_per_session=1)
     secret = full.join("ana")

@@ -3,10 +3,9 @@
 import datetime as dt
 import os
 from collections import Counter
-from dataclasses import dataclass
 
 import pytest
-from factories import NOW, fetch, make_organisation, make_session, make_site, make_type
+from factories import NOW, make_organisation, make_session, make_site, make_type
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,7 +19,7 @@ from sqlalchemy import select
 
 from domain.eligibility import CHECKS, Viewer
 from domain.errors import NotBookable, RuleBroken
-from models import Session, SessionBooking, db
+from models import Order, Session, SessionBooking, db
 from services.basket import drop_line, find_basket, hold_places
 from services.cancelling import cancel, cancel_for_staff, cancel_guests
 from services.changing import door_of_order
@@ -49,15 +48,13 @@ pick_session = st.sampled_from(range(len(STARTS)))
 pick_person = st.integers(1, PEOPLE)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A live row after a step."""
+def is_waiting(row):
+    """On the list, and offered nothing."""
+    return row.status == "waitlisted" and row.offered_at is None
 
-    session_id: str
-    places: int
-    waits: bool
-    """On the list, and not offered anything."""
-    place_in_line: tuple = ()
+
+def place_in_line(row):
+    return (row.waiting_since, row.id)
 
 
 class Queue(RuleBasedStateMachine):
@@ -175,7 +172,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 5))
     def offer_by_hand(self, which):
-        waiting = sorted(key for key, row in self.look().items() if row.waits)
+        waiting = sorted(key for key, row in self.look().items() if is_waiting(row))
         if waiting:
             self.by_hand = waiting[which % len(waiting)]
             self.attempt(
@@ -285,47 +282,60 @@ class Queue(RuleBasedStateMachine):
     def the_worker_comes_round(self):
         release_expired_holds(self.now)
 
-    def live(self):
+    def look(self):
+        """Everything live, read once for all that is asked of it."""
         db.session.rollback()
-        return db.session.scalars(
-            select(SessionBooking).where(
+        rows = db.session.execute(
+            select(
+                SessionBooking.id, SessionBooking.session_id, SessionBooking.order_id,
+                SessionBooking.places, SessionBooking.released_places, SessionBooking.status,
+                SessionBooking.waiting_since, SessionBooking.offered_at,
+                SessionBooking.expires_at, SessionBooking.offered_from_id, Order.email,
+            )
+            .join(Order, Order.id == SessionBooking.order_id)
+            .where(
                 SessionBooking.organisation_id == self.organisation_id,
                 SessionBooking.cancelled_at.is_(None),
             )
-        ).all()
-
-    def look(self):
-        return {
-            row.id: Seen(
-                row.session_id,
-                row.places,
-                row.status == "waitlisted" and row.offered_at is None,
-                (row.waiting_since, row.id) if row.waiting_since else (),
-            )
-            for row in self.live()
-        }
+        )  # fmt: skip
+        return {row.id: row for row in rows}
 
     @invariant()
-    def the_doctor_finds_nothing(self):
-        # It looks at all venues of this database, so it comes every fifth time and at the end.
+    def all_promises_hold(self):
+        after = self.look()
+        sessions = db.session.execute(
+            select(
+                Session.id, Session.capacity, Session.places_taken, Session.parties_taken,
+                Session.max_baskets, Session.start_time,
+            ).where(Session.organisation_id == self.organisation_id)
+        ).all()  # fmt: skip
+        for session in sessions:
+            here = [row for row in after.values() if row.session_id == session.id]
+            self._is_never_oversold(session, [row for row in here if row.status != "waitlisted"])
+            self._loses_no_place(session, [row for row in here if is_waiting(row)])
+        self._offers_nobody_twice(after)
+        self._jumps_no_queue(after)
+        self.before, self.by_hand = after, None
+        # The doctor looks at all venues of the database: it comes every fifth time, and at the end.
         self.steps += 1
         if self.steps % 5 == 0:
             assert examine(now=self.now) == self.wrong_before
 
-    @invariant()
-    def never_oversold_and_every_counter_is_true(self):
-        live = [row for row in self.live() if row.status != "waitlisted"]
-        for session_id in self.sessions:
-            here = [row for row in live if row.session_id == session_id]
-            now = fetch(Session, session_id)
-            assert now.places_taken == sum(row.places for row in here) <= now.capacity
-            assert now.parties_taken == len({row.order_id for row in here})
-            assert now.max_baskets is None or now.parties_taken <= now.max_baskets
+    def _is_never_oversold(self, session, rows):
+        assert session.places_taken == sum(row.places for row in rows) <= session.capacity
+        assert session.parties_taken == len({row.order_id for row in rows})
+        assert session.max_baskets is None or session.parties_taken <= session.max_baskets
 
-    @invariant()
-    def nobody_is_offered_twice_at_once(self):
-        entries = [row for row in self.live() if row.waiting_since and row.status != "confirmed"]
-        people = Counter((row.session_id, row.order.email) for row in entries)
+    def _loses_no_place(self, session, waiting):
+        """Nobody who would fit is left without an offer."""
+        has_room = session.max_baskets is None or session.parties_taken < session.max_baskets
+        if session.start_time > self.now and has_room:
+            free = session.capacity - session.places_taken
+            assert [row for row in waiting if row.places <= free] == []
+
+    def _offers_nobody_twice(self, after):
+        entries = [row for row in after.values() if row.waiting_since and row.status != "confirmed"]
+        people = Counter((row.session_id, row.email) for row in entries)
         assert all(number == 1 for number in people.values())
         backed = Counter()
         for row in entries:
@@ -335,41 +345,27 @@ class Queue(RuleBasedStateMachine):
                 if row.offered_from_id:
                     backed[row.offered_from_id] += row.places
         for source_id, places in backed.items():
-            source = fetch(SessionBooking, source_id)
-            assert source.cancelled_at is None
-            assert places <= source.released_places
+            assert places <= after[source_id].released_places
 
-    @invariant()
-    def no_place_is_lost_while_somebody_waits_for_it(self):
-        for row in self.look().values():
-            if not row.waits:
-                continue
-            now = fetch(Session, row.session_id)
-            has_room = now.max_baskets is None or now.parties_taken < now.max_baskets
-            if now.start_time > self.now and has_room:
-                assert now.capacity - now.places_taken < row.places
-
-    @invariant()
-    def no_queue_is_jumped(self):
-        after = self.look()
+    def _jumps_no_queue(self, after):
+        """Who took or was offered places in this step left nobody behind who fits as well."""
         for key, row in after.items():
             was = self.before.get(key)
-            took_places = not row.waits and (
-                was is None or was.waits or was.session_id != row.session_id
+            took_places = not is_waiting(row) and (
+                was is None or is_waiting(was) or was.session_id != row.session_id
             )
             if not took_places or key == self.by_hand:
                 continue
             passed = [
                 other
                 for other_key, other in self.before.items()
-                if other.waits
+                if is_waiting(other)
                 and other.session_id == row.session_id
                 and other.places <= row.places
                 and after.get(other_key) == other
-                and (not row.place_in_line or other.place_in_line < row.place_in_line)
+                and (row.waiting_since is None or place_in_line(other) < place_in_line(row))
             ]
             assert passed == []
-        self.before, self.by_hand = after, None
 
     def teardown(self):
         db.session.rollback()
@@ -381,7 +377,7 @@ def test_w1_h10_no_order_of_deeds_jumps_the_queue_or_loses_a_place():
     run_state_machine_as_test(
         Queue,
         settings=settings(
-            max_examples=25 if thorough else 15,
+            max_examples=200 if thorough else 15,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

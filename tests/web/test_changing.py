@@ -77,6 +77,9 @@ def maren(visitor, make):
     return sign_in
 
 
+ABOUT_CHANGES = ("booking_changed", "booking_cancelled")
+
+
 def facts(app, shop):
     """Places, session, ended by, ledger, mails: all that a press could have changed."""
     with app.app_context():
@@ -91,7 +94,7 @@ def facts(app, shop):
         return {
             "places": row.places, "at": shop.rows.index(row.session_id), "by": row.cancelled_by,
             "money": list(amounts), "taken": taken, "released": row.released_places,
-            "mails": [mail["letter"] for mail in mails],
+            "mails": [mail["letter"] for mail in mails if mail["letter"] in ABOUT_CHANGES],
         }  # fmt: skip
 
 

@@ -281,7 +281,7 @@ def test_m6_who_has_paid_reads_what_comes_back(maren, other_visitor, venue, make
     maren.post(at(venue, "/cancel"), {**shown.form("form.form-card"), "reason": "Flooding"}, 303)
     page = other_visitor.get(f"/bookings/{venue['secret']}")
     assert "what you paid comes back to you: £96.00" in page.text(".note--warn")
-    assert "Comes back to you £96.00" in page.text(".paid")
+    assert "Stillwater gives you back £96.00" in page.text(".paid")
     other_visitor.sign_in("ana@example.com", "quiet-rooms")
     card = other_visitor.get("/account/?show=cancelled").text("article.bk")
     assert "£96.00 comes back to you" in card
