@@ -8,6 +8,7 @@ from domain.calendar import Offering, offering
 from domain.changing import Cost, cost_of
 from domain.eligibility import Offer, Party, Viewer, first_refusal, price_for
 from domain.errors import ChangedSince, NotBookable, NotChangeable, NotFound
+from domain.guests import Stay, find_overlaps
 from domain.local_time import local_day
 from domain.pricing import Price
 from models import Session, SessionBooking, db
@@ -39,6 +40,8 @@ class Target:
     label: str
     left: int
     cost: Cost
+    overlaps: tuple[str, ...] = ()
+    """What else of the order is at that time (H9); filled in by `find_target` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ def find_target(door: Door, standing: Standing, session_id: str, *, now: dt.date
     price = _ask(door, standing, row, now)
     one = Offering(slot_of(row), price, None, None)
     room = row.room.name if row.room else ""
-    return _target(standing, one, room, row.practitioner.name if row.practitioner else "")
+    found = _target(standing, one, room, row.practitioner.name if row.practitioner else "")
+    return replace(found, overlaps=_overlaps(standing, row))
 
 
 def move(
@@ -178,6 +182,20 @@ def _ask(door: Door, standing: Standing, to: Session, now: dt.datetime) -> Price
     if price.amount is None:
         raise NotBookable("This time has no price yet, so it can't be sold.", code="priced")
     return price
+
+
+def _overlaps(standing: Standing, to: Session) -> tuple[str, ...]:
+    """What else of this order the booker would have to be at then; touching ones are fine (H9).
+
+    Nothing beyond the order: whoever has its link need not be who else that address belongs to.
+    """
+    moved = Stay("", to.start_time, to.end_time)
+    others = [
+        Stay(line.session_type_name, line.session.start_time, line.session.end_time)
+        for line in lines_of(standing.booking.order)
+        if line.cancelled_at is None and line.id != standing.booking.id
+    ]
+    return tuple(it.name for it in others if find_overlaps([moved, it]))
 
 
 def _check_target(standing: Standing, to: Session, now: dt.datetime) -> None:

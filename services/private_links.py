@@ -328,7 +328,7 @@ def _door(site_slug: str, keys: Sequence[str], address: str, now: dt.datetime) -
                 _page_key(site, kind),
                 address,
                 Way(link_id=link.id),
-                Scope(link.session_id, link.places_kept),
+                Scope(link.session_id, link.places_kept, waits=kind.visibility == "public"),
                 link_state(terms_of(link), now),
                 link.price,
                 link.expires_at,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from domain.calendar import Month, Offering, build_month, offering
-from domain.eligibility import Offer, Party, Viewer, members_pay_less, nearest_party
+from domain.eligibility import Offer, Party, Slot, Viewer, members_pay_less, nearest_party
 from domain.errors import NotFound
 from domain.local_time import local_day
 from models import Session, SessionType, Site, db
@@ -59,23 +59,30 @@ EMPTY = InBasket()
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a private link makes of its type's page: one session only, places kept for it."""
+    """What a private link makes of its type's page: one session only, places kept for it.
+
+    `waits`: whether who comes by it may join a waiting list. A place offered from the list is
+    none of the link's bookings, so a link with terms of its own leads to no list of its own.
+    """
 
     session_id: str | None = None
     places_kept: int = 0
+    waits: bool = True
 
     def of(self, slots: list[TimetableSlot]) -> list[TimetableSlot]:
         """The sessions that the link is for, what is kept for it being free."""
-        if self.session_id is None:
+        if self.session_id is None and self.waits:
             return slots
         return [
-            replace(
-                one,
-                facts=replace(one.facts, places_taken=one.facts.places_taken - self.places_kept),
-            )
+            replace(one, facts=self._as_met(one.facts))
             for one in slots
-            if one.facts.id == self.session_id
+            if self.session_id in (None, one.facts.id)
         ]
+
+    def _as_met(self, slot: Slot) -> Slot:
+        kept = self.places_kept if slot.id == self.session_id else 0
+        waits = slot.waitlist_enabled and self.waits
+        return replace(slot, places_taken=slot.places_taken - kept, waitlist_enabled=waits)
 
 
 WHOLE_TYPE = Scope()

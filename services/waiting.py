@@ -50,6 +50,7 @@ from services.lines import (
     new_order,
     party_of,
 )
+from services.link_places import Way, admit
 from services.persons import rows_of_customer
 from services.places import claim, lock_sessions, raise_revision
 from services.releasing import take_over_released
@@ -94,15 +95,21 @@ def join(
     email: str,
     viewer: Viewer | None = None,
     account_id: str | None = None,
+    way: Way | None = None,
     key: str = "",
     now: dt.datetime,
 ) -> str:
     """Put a party at the end of a full session's list; the entry's secret (W1).
 
-    Every check of R20 but room is asked. Raises NoWaitlist, StillFree, AlreadyWaiting,
-    NotBookable, RuleBroken for the fields, NotFound, KeyReused.
+    Every check of R20 but room is asked; `way` is the private address of a link-only type (R30).
+    Raises NoWaitlist, StillFree, AlreadyWaiting, NotBookable, RuleBroken for the fields,
+    NotFound, KeyReused.
     """
-    body = {"waiting": session_id, "guests": guests, "name": name, "email": email}
+    body: dict[str, object] = {
+        "waiting": session_id, "guests": guests, "name": name, "email": email,
+    }  # fmt: skip
+    if way is not None:
+        body["way"] = way.digest
 
     def deed() -> str:
         booker, address = check_name(name), check_email(email)
@@ -115,6 +122,7 @@ def join(
         pass_on_expired(organisation_id, [session_id], now)
         found = load_session(organisation_id, session_id)
         who = viewer or viewer_of(organisation_id, account_id, now=now)
+        who, _ = admit(way, found, who, now)
         _require_waitable(order, found, guests, who, now)
         _require_new(customer, session_id)
         entry = _new_entry(order, found, guests, who, now)

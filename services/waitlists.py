@@ -153,9 +153,13 @@ def find_waitable(
     *,
     guests: int | None,
     viewer: Viewer,
+    type_id: str | None = None,
     now: dt.datetime,
 ) -> Waitable:
-    """The session that somebody would wait for; raises NotFound for what isn't shown (D2)."""
+    """The session that somebody would wait for; raises NotFound for what isn't shown (D2).
+
+    `type_id` is the only type that a private address shows.
+    """
     found = db.session.scalar(
         sa.select(Session)
         .where(
@@ -169,7 +173,7 @@ def find_waitable(
             joinedload(Session.practitioner),
         )
     )
-    if found is None or not _is_shown(found.session_type, viewer):
+    if found is None or not _is_shown(found.session_type, viewer, type_id):
         raise NotFound("We couldn't find that session.")
     site = db.session.scalars(
         sa.select(Site).where(Site.organisation_id == organisation_id, Site.id == site_id)
@@ -262,11 +266,12 @@ def _state_of(entry: SessionBooking, now: dt.datetime) -> str:
     return "over" if entry.session.start_time <= now else "waiting"
 
 
-def _is_shown(kind: SessionType, viewer: Viewer) -> bool:
-    by_link = kind.visibility == "link_only" and viewer.came_by_link
-    return (
-        kind.deleted_at is None and kind.offered_online and (kind.visibility == "public" or by_link)
-    )
+def _is_shown(kind: SessionType, viewer: Viewer, type_id: str | None) -> bool:
+    if kind.deleted_at is not None or not kind.offered_online:
+        return False
+    if type_id is not None:
+        return kind.id == type_id and kind.visibility == "link_only" and viewer.came_by_link
+    return kind.visibility == "public"
 
 
 def _line(number: int, entry: SessionBooking, queue: Queue | None, now: dt.datetime) -> WaitingLine:

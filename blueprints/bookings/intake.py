@@ -1,5 +1,6 @@
 """The booker's page of forms: their own questions, each guest's part, and the guests' links."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, current_app, flash, redirect, request, url_for
@@ -18,9 +19,20 @@ from blueprints.intake_pages import (
     sheet_of,
 )
 from blueprints.rendering import render
-from blueprints.security import PUBLIC, needs
-from domain.errors import NotFound
+from blueprints.security import PUBLIC, count_try, needs
+from domain.errors import FormClosed, NotFound, RuleBroken
+from domain.people import check_email
+from services.guest_links import send_guest_link
 from services.intake_answers import BookingForms, Part, find_booking_forms
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A guest's link that could not be sent to what was typed."""
+
+    person: str
+    email: str
+    sentence: str
 
 
 @bp.get("/<secret>/forms/<booking_id>")
@@ -40,6 +52,37 @@ def fill_forms(secret: str, booking_id: str) -> Any:
         url = url_for("bookings.forms", secret=secret, booking_id=booking_id)
         return redirect(url, code=303)
     return _page(secret, booking_id, filled)
+
+
+@bp.get("/<secret>/forms/<booking_id>/links")
+@needs(PUBLIC)
+def back_to_forms(secret: str, booking_id: str) -> Any:
+    """Where the address line leads after a press was refused there."""
+    return redirect(url_for("bookings.forms", secret=secret, booking_id=booking_id))
+
+
+@bp.post("/<secret>/forms/<booking_id>/links")
+@needs(PUBLIC)
+def send_link(secret: str, booking_id: str) -> Any:
+    found = find_booking_forms(secret, booking_id, now=utcnow())
+    person = request.form.get("person", "")
+    position = next((it.position for it in found.parts if _person(it) == person), None)
+    if position is None:
+        raise NotFound("We couldn't find that guest.")
+    typed = request.form.get("email", "")[:321]
+    try:
+        check_email(typed)
+        # A letter to whomever the booker names: nobody fills strangers' letter boxes with it.
+        count_try("guest_link")
+        name = send_guest_link(found, position, typed, now=utcnow())
+    except FormClosed as refusal:
+        return _page(secret, booking_id, Filled(409, {}, refusal.sentence))
+    except NotFound:
+        raise
+    except RuleBroken as broken:
+        return _page(secret, booking_id, Filled(), Unsent(person, typed, broken.sentence))
+    flash(f"The link for {name} is on its way.", "ok")
+    return redirect(url_for("bookings.forms", secret=secret, booking_id=booking_id), code=303)
 
 
 @bp.errorhandler(CSRFError)
@@ -69,7 +112,7 @@ def _person(part: Part) -> str:
     return "you" if part.is_own else prefix_of(part.position)
 
 
-def _page(secret: str, booking_id: str, filled: Filled) -> Response:
+def _page(secret: str, booking_id: str, filled: Filled, unsent: Unsent | None = None) -> Response:
     found = find_booking_forms(secret, booking_id, now=utcnow())
     zone = found.visit.venue.zone
     sheets = [sheet_of(part, prefix_of(part.position), filled, zone) for part in found.parts]
@@ -83,11 +126,13 @@ def _page(secret: str, booking_id: str, filled: Filled) -> Response:
         sent=request.form.get("person", ""),
         errors=labelled(filled.errors, sheets),
         filled=filled,
+        unsent=unsent,
         secret=secret,
+        visit_id=booking_id,
         url=url_for("bookings.fill_forms", secret=secret, booking_id=booking_id),
         say_answer=say_answer,
         badge=None,
-        status=filled.status,
+        status=422 if unsent else filled.status,
         is_personal=True,
     )
 

@@ -133,8 +133,9 @@ def guest_form(payload: dict[str, Any]) -> Letter | None:
     if booking is None or not _stands(booking, now):
         return None
     guest = next((it for it in booking.guests if it.id == payload["guest"]), None)
-    if guest is not None and guest.email:
-        return _to_guest(booking, guest, now)
+    address = str(payload.get("to", "")) or (guest.email if guest else "")
+    if guest is not None and address:
+        return _to_guest(booking, guest, address, now)
     own = own_position(booking)
     others = [it for it in booking.guests if not it.email and it.position != own]
     links = [(it.name, _form_link(it)) for it in others if _is_asked(it, now)]
@@ -156,7 +157,9 @@ def guest_form(payload: dict[str, Any]) -> Letter | None:
     )
 
 
-def _to_guest(booking: SessionBooking, guest: Guest, now: dt.datetime) -> Letter | None:
+def _to_guest(
+    booking: SessionBooking, guest: Guest, address: str, now: dt.datetime
+) -> Letter | None:
     if not _is_asked(guest, now):
         return None
     order = booking.order
@@ -165,7 +168,7 @@ def _to_guest(booking: SessionBooking, guest: Guest, now: dt.datetime) -> Letter
     # Nothing of the order but what this guest comes to: neither its price nor who else comes.
     told = tuple(row for row in rows.rows if row[0] not in ("Guests", "Reference"))
     return Letter(
-        to=guest.email,
+        to=address,
         name=guest.name,
         subject="Before you come",
         paragraphs=(f"{first_name} booked this for you. The link is yours alone.",),

@@ -148,6 +148,14 @@ class CalendarText:
             return url_for("shop.hold_private", site=site, address=self.private)
         return url_for("shop.hold", site=site, type_slug=self.page.slug)
 
+    def waiting_url(self, session_id: str) -> str:
+        """Where a full session's list is joined; a link-only type's by its own address alone."""
+        party: dict[str, Any] = {"session_id": session_id, "guests": self.page.guests}
+        party["site"] = self.page.venue.slug
+        if self.page.offer.visibility == "public":
+            return url_for("waiting.join_form", **party)
+        return url_for("waiting.private_form", address=self.private, **party)
+
     @property
     def here(self) -> str:
         """The address that shows just this again."""

@@ -287,6 +287,27 @@ class TestMoving:
         assert after["mails"] == ["booking_changed"]
         assert "Moved." in visitor.get(it.order).text(".note--ok")
 
+    def test_h9_a_time_that_overlaps_with_the_rest_of_the_order_is_warned_about(
+        self, app, visitor, shop
+    ):
+        it = shop()
+
+        def also_then():
+            """The order has a line half an hour before the last of the times."""
+            start = fetch(Session, it.rows[2]).local_start - dt.timedelta(minutes=30)
+            kind = make_type(it.site, slug="foot", name="Foot bath")
+            row = make_session(kind, local_start=start)
+            other = find_order(make_order(row, now=read_clock())).items[0]
+            other.order_id = other.booking.order_id = fetch(SessionBooking, it.booking_id).order_id
+
+        settle(app, also_then)
+        near = visitor.get(f"{it.line}/move?to={it.rows[1]}")
+        assert "at the same time" not in near.text("main")
+        page = visitor.get(f"{it.line}/move?to={it.rows[2]}")
+        assert "Foot bath, in the same order, overlaps with this" in page.text("[role=status]")
+        visitor.post(f"{it.line}/move", page.form("main form"), 303)
+        assert facts(app, it)["at"] == 2
+
     def test_a_price_that_changed_meanwhile_is_shown_before_it_is_charged(self, app, visitor, shop):
         it = shop()
         form = visitor.get(f"{it.line}/move?to={it.rows[1]}").form("main form")

@@ -12,11 +12,14 @@ from factories import (
     make_type,
 )
 
+from blueprints.mailing import text_of, write
 from domain.intake import BOOKER, Field
 from models import Session, SessionBooking, SessionType, Site, db
 from services.demo_house import RESERVED_SLUGS
 from services.intake import find_type_form
 from services.intake_answers import find_booking_forms, save_answers
+from services.letters import MAIL
+from services.outbox import list_jobs
 from services.places import let_go
 
 EVERY_KIND = (
@@ -599,3 +602,67 @@ def test_h7_no_get_of_the_desk_changes_a_form(maren, booked, make):
         maren.get(url)
     assert len(versions(make, booked)) == 1
     assert kept(make, booked) == {BOOKER: {}, 0: {}, 1: {}}
+
+
+# ---- A guest's link by mail
+
+
+def mails(make):
+    def read():
+        jobs = [job for job in list_jobs(MAIL) if job.payload["letter"] == "guest_form"]
+        return [write(job.payload) for job in jobs]
+
+    return make(read)
+
+
+def test_the_booker_mails_a_guest_their_link_and_pressing_twice_is_one_letter(
+    visitor, booked, make
+):
+    before = mails(make)
+    fields = visitor.get(booked["url"]).form("#g1 form[action$='/links']")
+    for _ in range(2):
+        visitor.post(f"{booked['url']}/links", {**fields, "email": "jude@example.com"}, 303)
+    assert "The link for Jude Okafor is on its way" in visitor.get(booked["url"]).text()
+    letter, *others = mails(make)
+    assert len(others) == len(before)
+    assert (letter.to, letter.name) == ("jude@example.com", "Jude Okafor")
+    assert letter.action[1].endswith(guest_url(booked))
+    # Who the guest is has not changed, and nothing of the order is told.
+    guests = make(lambda: [it.email for it in fetch(SessionBooking, booked["booking"]).guests])
+    assert guests[1] is None
+    for secret in (booked["secret"], booked["ref"], booked["own"]):
+        assert secret not in text_of(letter)
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "nobody", "a@b", "x" * 5000, "a@b.example\r\nBcc: c@d.example"]
+)
+def test_a_wrong_address_for_a_guests_link_is_said_beside_the_field(visitor, booked, make, typed):
+    before = len(mails(make))
+    page = visitor.post(f"{booked['url']}/links", {"person": "g1", "email": typed}, 422)
+    assert page.text("title").startswith("Error:")
+    assert page.text("#mail-g1-error")
+    assert page.one("details#g1").has_attr("open")
+    assert len(mails(make)) == before
+
+
+def test_only_a_guest_of_this_booking_is_sent_a_link(visitor, booked, make):
+    url = f"{booked['url']}/links"
+    for person in ("you", "g7", "", "b"):
+        visitor.post(url, {"person": person, "email": "jude@example.com"}, 404)
+    visitor.post(url.replace(booked["secret"], "x"), {"person": "g1", "email": "a@b.example"}, 404)
+    assert visitor.get(url, 302).response.location == booked["url"]
+
+    def end() -> None:
+        let_go(fetch(SessionBooking, booked["booking"]), by="staff", now=NOW)
+        db.session.commit()
+
+    make(end)
+    visitor.post(url, {"person": "g1", "email": "jude@example.com"}, 409)
+
+
+def test_mailing_guests_their_links_is_slowed_down(visitor, booked, app, monkeypatch):
+    monkeypatch.setitem(app.config, "SIGN_IN_LIMIT", "1 per hour")
+    for status in (303, 429):
+        fields = {"person": "g1", "email": f"g{status}@example.com"}
+        visitor.post(f"{booked['url']}/links", fields, status)

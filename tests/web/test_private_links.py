@@ -10,6 +10,7 @@ from factories import (
     fetch,
     make_account,
     make_customer,
+    make_order,
     make_organisation,
     make_session,
     make_site,
@@ -18,7 +19,9 @@ from factories import (
 )
 
 from blueprints.clock import read_clock
-from models import PrivateLink, Session, SessionType, db
+from models import PrivateLink, Session, SessionType, Site, db
+from services.cancelling import cancel_for_staff
+from services.checkout import find_order
 from services.doctor import examine
 from services.private_links import NewLink, make_link, revoke_link
 from services.waking import release_expired_holds
@@ -402,3 +405,82 @@ def test_a_customers_account_shows_what_they_booked_by_link(visitor, shop, invit
     page = visitor.get("/account/")
     assert "Moonlit supper" in page.text("main")
     assert not page.all("a[href*='/book/secret']")
+
+
+@pytest.fixture
+def sold_out(shop, make):
+    """The secret session has a list and no place left; who frees the places."""
+
+    def build() -> str:
+        row = fetch(Session, shop["session"])
+        kind = fetch(SessionType, shop["kind"])
+        row.waitlist_enabled, row.capacity, kind.visibility = True, 2, "public"
+        db.session.commit()
+        order = make_order(row, guests=2, email="sold@example.com")
+        kind.visibility = "link_only"
+        db.session.commit()
+        return find_order(order).items[0].booking.id
+
+    booking = make(build)
+
+    def free() -> None:
+        cancel_for_staff(
+            shop["organisation"], shop["site"], booking, reason="Ill", now=read_clock()
+        )
+
+    return lambda: make(free)
+
+
+def waiting_at(address, shop):
+    return f"{address}/sessions/{shop['session']}/waiting"
+
+
+def test_w1_who_has_the_address_waits_is_offered_and_books(visitor, shop, sold_out, make):
+    day = f"{shop['own']}?date=2026-06-12"
+    link = visitor.get(day).one(f"#slot-{shop['session']} .why a")
+    assert link["href"] == f"{waiting_at(shop['own'], shop)}?guests=1"
+    page = visitor.get(link["href"])
+    headers = page.response.headers
+    assert headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert all(str(one["href"]).startswith((shop["own"], "#")) for one in page.all("main a[href]"))
+    wrong = {**page.form("#waiting"), "name": "Bo", "email": "nobody"}
+    again = visitor.post(waiting_at(shop["own"], shop), wrong, 422)
+    assert again.one("#name")["value"] == "Bo"
+    sent = {**again.form("#waiting"), "email": "bo@example.com"}
+    entry = visitor.post(waiting_at(shop["own"], shop), sent, 303).response.location
+    assert visitor.get(entry).text("h1") == "You are number 1 of 1"
+    sold_out()
+    offered = visitor.get(entry)
+    assert offered.text("h1") == "A place is held for you"
+    booked = visitor.post(f"{entry}/acceptance", offered.form("#accept"), 303).response.location
+    assert "Moonlit supper" in visitor.get(booked).text("main")
+    assert make(examine) == []
+
+
+def test_d2_only_the_types_own_address_leads_to_its_list(visitor, shop, sold_out, invite, make):
+    fields = {"name": "Bo", "email": "bo@example.com", "guests": "1"}
+    other = make(lambda: make_type(fetch(Site, shop["site"]), slug="open", waitlist_enabled=True))
+    public = make(lambda: make_session(fetch(SessionType, other.id), capacity=0).id)
+    link_id, url = invite(max_uses=1)
+    for address in (
+        f"/bath/sessions/{shop['session']}/waiting",
+        waiting_at(f"{shop['own']}x", shop),
+        waiting_at("/bath/private/other-" + "A" * 22, shop),
+        f"{shop['own']}/sessions/{public}/waiting",
+        f"{shop['own']}/sessions/nonsense/waiting",
+        # A place from the list would be none of this link's one booking.
+        waiting_at(url, shop),
+    ):
+        for page in (visitor.get(address, 404), visitor.post(address, fields, 404)):
+            assert "Moonlit" not in page.html
+    slot = visitor.get(f"{url}?date=2026-06-12").one(f"#slot-{shop['session']}")
+    assert "Full" in slot.get_text()
+    assert not slot.select("a")
+    make(lambda: revoke_link(shop["organisation"], shop["site"], link_id, now=read_clock()))
+    visitor.get(waiting_at(url, shop), 410)
+
+
+def test_joining_by_a_private_address_needs_its_token(visitor, shop, sold_out):
+    fields = {"name": "Bo", "email": "bo@example.com", "guests": "1"}
+    assert visitor.client.post(waiting_at(shop["own"], shop), data=fields).status_code == 400
