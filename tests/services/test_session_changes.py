@@ -206,6 +206,7 @@ def test_waiting_entries_are_closed_too(row):
     waiting = make_booked_line(row, name="Jude Moss")
     waiting_id, order_id = waiting.id, waiting.order_id
     fetch(SessionBooking, waiting_id).status = "waitlisted"
+    fetch(SessionBooking, waiting_id).waiting_since = NOW
     fetch(Order, order_id).state = "waiting"
     fetch(Session, row.id).places_taken = fetch(Session, row.id).parties_taken = 1
     db.session.commit()
