@@ -121,6 +121,8 @@ def join(
         entry.customer_id = customer.id
         db.session.flush()
         post_about_booking("waiting_joined", entry, now=now)
+        # Somebody may have given a place up while nobody waited for it.
+        wake(organisation_id, [session_id], now=now)
         raise_revision(organisation_id, [found.session_type_id])
         return order.secret
 
