@@ -31,7 +31,7 @@ from services.giving_up import release_places
 from services.letters import MAIL
 from services.outbox import MOST_ATTEMPTS, list_jobs
 from services.places import raise_revision
-from services.private_links import NewLink, find_link, make_link
+from services.private_links import NewLink, find_link, make_link, revoke_link
 from services.timetable import find_page_key, find_type_page
 from services.waiting import join
 
@@ -296,14 +296,25 @@ class Shop:
             return slot
 
     def full_session(
-        self, type_slug: str = "evening-thermal-circuit", *, guests: int = 1, hours: int = 74
+        self,
+        type_slug: str = "evening-thermal-circuit",
+        *,
+        guests: int = 1,
+        hours: int = 74,
+        people: tuple[str, ...] = (),
     ) -> tuple[Slot, str]:
         """A session of one party, sold, with a waiting list; and the order of who has it."""
         slot = self.own_session(type_slug, hours=hours, capacity=guests, waitlist_enabled=True)
-        return slot, self.book(slot, "Early Edda", guests)
+        return slot, self.book(slot, "Early Edda", guests, people=people)
 
     def book(
-        self, slot: Slot, name: str, guests: int = 1, *, email: str = "", people: tuple = ()
+        self,
+        slot: Slot,
+        name: str,
+        guests: int = 1,
+        *,
+        email: str = "",
+        people: tuple[str, ...] = (),
     ) -> str:
         """Somebody else books, in another place, before the session begins; the order's secret."""
         with self.app.app_context():
@@ -356,30 +367,33 @@ class Shop:
             release_places(door_of_order(secret, booking_id), booking_id, places, now=read_clock())
             db.session.remove()
 
-    def private_link(self, type_slug: str = "thermal-circuit", **given: Any) -> str:
+    def private_link(
+        self, type_slug: str = "thermal-circuit", *, revoked: bool = False, **given: Any
+    ) -> str:
         """The path of a new private link."""
         with self.app.app_context():
+            now = read_clock()
             kind = db.session.scalars(
                 sa.select(SessionType).where(SessionType.slug == type_slug),
                 execution_options=ANYWHERE,
             ).one()
+            venue = (kind.organisation_id, kind.site_id)
             wanted = NewLink(kind.id, **{"name": "For a friend of the house", **given})
-            link_id = make_link(
-                kind.organisation_id, kind.site_id, wanted, by="staff", now=read_clock()
-            )
-            address = find_link(kind.organisation_id, kind.site_id, link_id, read_clock()).address
+            link_id = make_link(*venue, wanted, by="staff", now=now)
+            address = find_link(*venue, link_id, now).address
+            if revoked:
+                revoke_link(*venue, link_id, now=now)
             db.session.remove()
             return f"/{BATH}/private/{address}"
 
-    def mails_fail(self, email: str) -> None:
-        """The mail server has refused what was written to somebody, for good."""
+    def mails(self, email: str, *, error: str = "") -> None:
+        """What was written to somebody has been sent, or refused for good with these words."""
         with self.app.app_context():
             for job in list_jobs(MAIL):
                 found = write(job.payload)
                 if found and found.to == email:
-                    job.attempts, job.done_at = MOST_ATTEMPTS, None
-                    job.run_at = read_clock()
-                    job.error = f"550 5.1.1 <{email}>: Recipient address rejected: no such user"
+                    job.attempts = MOST_ATTEMPTS if error else 1
+                    job.done_at, job.error = None if error else read_clock(), error
             db.session.commit()
             db.session.remove()
 
