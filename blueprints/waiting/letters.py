@@ -8,7 +8,7 @@ from blueprints.links import public_url
 from blueprints.mailing import Letter, letter
 from blueprints.rendering import say_amount
 from domain.local_time import to_local
-from domain.words import count, say_day, say_moment, say_time
+from domain.words import count, full_stop, say_day, say_moment, say_time
 from services.waitlists import Standing, find_entry
 
 
@@ -85,7 +85,7 @@ def waiting_closed(payload: dict[str, Any]) -> Letter | None:
         f"You are off the waitlist for {standing.entry.session_type_name}",
         (
             f"You are no longer on the waitlist for {_what(standing)}.",
-            *([reason] if reason else []),
+            *([full_stop(reason)] if reason else []),
             "Nothing was charged.",
         ),
         "See other dates",
