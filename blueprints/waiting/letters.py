@@ -84,13 +84,20 @@ def waiting_closed(payload: dict[str, Any]) -> Letter | None:
         standing,
         f"You are off the waitlist for {standing.entry.session_type_name}",
         (
-            f"You are no longer on the waitlist for {_what(standing)}.",
+            _why_off(standing),
             *([full_stop(reason)] if reason else []),
             "Nothing was charged.",
         ),
         "See other dates",
         is_useful=standing.state in ("closed", "left"),
     )
+
+
+def _why_off(standing: Standing) -> str:
+    if standing.entry.session.deleted_at is not None:
+        venue = standing.entry.order.site.full_name
+        return f"{venue} has had to cancel {_what(standing)}. We're sorry."
+    return f"You are no longer on the waitlist for {_what(standing)}."
 
 
 def _standing(payload: dict[str, Any]) -> Standing | None:
