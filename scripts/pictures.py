@@ -4,6 +4,7 @@ Loads the demo into a temporary database at a fixed instant, so that pictures ch
 do (and the random references of bookings always), and writes docs/pictures/*.png.
 """
 
+import datetime as dt
 import logging
 import os
 import shutil
@@ -97,7 +98,7 @@ def make_offer(app: Flask) -> str:
             .where(
                 SessionType.slug == "evening-thermal-circuit",
                 Session.waitlist_enabled,
-                Session.start_time > now,
+                Session.start_time > now + dt.timedelta(days=3),
                 Session.places_taken == Session.capacity,
             )
             .order_by(Session.start_time),
