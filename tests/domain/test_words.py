@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from domain.words import (
     count,
+    full_stop,
     initials,
     say_day,
     say_duration,
@@ -96,3 +97,16 @@ def test_h9_initials_are_the_first_and_the_last(name, letters):
 @given(st.text(max_size=30))
 def test_h9_initials_are_one_or_two_signs(name):
     assert 1 <= len(initials(name)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("The boiler broke", "The boiler broke."),
+        (" Closed. ", "Closed."),
+        ("Why?", "Why?"),
+        ("", ""),
+    ],
+)
+def test_what_staff_typed_stands_as_a_sentence(typed, said):
+    assert full_stop(typed) == said

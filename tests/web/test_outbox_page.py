@@ -18,7 +18,7 @@ from factories import (
 
 from blueprints.clock import read_clock
 from blueprints.working import drain
-from models import Job, Organisation, Site, db, new_object_id, transaction
+from models import Job, Organisation, SessionBooking, Site, db, new_object_id, transaction
 from services.account_links import request_sign_in
 from services.doctor import examine_outbox, find_warnings
 from services.letters import post
@@ -124,6 +124,13 @@ def test_a_mail_is_read_as_it_would_go_out(maren, job):
     assert "default-src 'none'" in policy
     assert "script-src" not in policy
     assert policy.endswith("sandbox")
+
+
+def test_a_confirmation_names_who_booked(app, maren, venue, job):
+    with app.app_context():
+        order = fetch(SessionBooking, venue["line"]).order_id
+    job(payload={"letter": "booking_confirmed", "order": order})
+    assert "Jude Moss" in maren.get("/staff/bath/outbox").text(".posted .sub")
 
 
 def test_a_mail_that_nobody_writes_any_more_says_so(maren, job):
