@@ -21,14 +21,23 @@ from sqlalchemy import select
 from domain.eligibility import CHECKS, Viewer
 from domain.errors import NotBookable, RuleBroken
 from models import Session, SessionBooking, db
-from services.basket import drop_line, find_basket, hold_places
+from services.basket import (
+    change_guests,
+    drop_line,
+    find_basket,
+    hold_places,
+    rebuild_basket,
+)
 from services.cancelling import cancel, cancel_for_staff, cancel_guests
 from services.changing import door_of_order
 from services.checkout import book_for_staff, confirm_order, find_order
+from services.desk import set_check_in
 from services.doctor import examine
 from services.giving_up import release_places, take_back
 from services.lines import live_lines
+from services.link_places import Way
 from services.moving import move
+from services.private_links import NewLink, make_link, release_kept_places, revoke_link
 from services.session_changes import (
     cancel_session,
     change_capacity,
@@ -58,6 +67,8 @@ class Seen:
     waits: bool
     """On the list, and not offered anything."""
     place_in_line: tuple = ()
+    by_link: bool = False
+    """Came by a private link, whose places stand beside the line."""
 
 
 class Queue(RuleBasedStateMachine):
@@ -66,6 +77,7 @@ class Queue(RuleBasedStateMachine):
     entries = Bundle("entries")
     baskets = Bundle("baskets")
     booked = Bundle("booked")
+    links = Bundle("links")
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,6 +121,76 @@ class Queue(RuleBasedStateMachine):
                 guests=guests, viewer=Viewer(), basket_secret=None, now=self.now,
             )
         )  # fmt: skip
+
+    @rule(
+        target=links,
+        number=pick_session | st.none(),
+        kept=st.integers(0, 2),
+        uses=st.none() | st.integers(1, 2),
+        lasts=st.none() | st.integers(1, 200),
+    )
+    def make_link(self, number, kept, uses, lasts):
+        start = fetch(Session, self.sessions[number]).local_start if number is not None else None
+        wanted = NewLink(
+            self.type_id, "For Ines", start, "", None,
+            self.now + dt.timedelta(minutes=lasts) if lasts else None, uses,
+            kept if start else 0,
+        )  # fmt: skip
+        link_id = self.attempt(
+            lambda: make_link(
+                self.organisation_id, self.site.id, wanted, by="staff", now=self.now
+            )
+        )
+        return (link_id, number) if link_id else None
+
+    @rule(link=links)
+    def revoke(self, link):
+        if link:
+            revoke_link(self.organisation_id, self.site.id, link[0], now=self.now)
+
+    @rule(target=baskets, link=links, number=pick_session, guests=st.integers(1, 3))
+    def hold_by_link(self, link, number, guests):
+        if not link:
+            return None
+        at = self.sessions[link[1] if link[1] is not None else number]
+        return self.attempt(
+            lambda: hold_places(
+                self.organisation_id, at, session_type_id=self.type_id, guests=guests,
+                viewer=Viewer(), basket_secret=None, way=Way(link_id=link[0]), now=self.now,
+            )
+        )  # fmt: skip
+
+    @rule(target=booked, link=links, number=pick_session, guests=st.integers(1, 3),
+          person=pick_person)  # fmt: skip
+    def buy_by_link(self, link, number, guests, person):
+        basket = self.hold_by_link(link, number, guests)
+        return self.confirmed(basket, person) if basket else None
+
+    @rule(basket=baskets, guests=st.integers(1, 3))
+    def other_party(self, basket, guests):
+        order = find_basket(basket, now=self.now)
+        for line in live_lines(order, now=self.now) if order else ():
+            self.attempt(
+                lambda line=line: change_guests(
+                    self.organisation_id, basket, line.id, guests=guests, viewer=Viewer(),
+                    now=self.now,
+                )
+            )  # fmt: skip
+
+    @rule(basket=baskets)
+    def rebuild(self, basket):
+        if basket and find_basket(basket, now=self.now):
+            rebuild_basket(self.organisation_id, basket, viewer=Viewer(), now=self.now)
+
+    @rule(order=booked, arrived=st.booleans())
+    def check_in(self, order, arrived):
+        line = self.line_of(order)
+        if line:
+            self.attempt(
+                lambda: set_check_in(
+                    self.organisation_id, self.site.id, line.id, arrived=arrived, now=self.now
+                )
+            )
 
     @rule(basket=baskets)
     def drop(self, basket):
@@ -284,6 +366,7 @@ class Queue(RuleBasedStateMachine):
     @rule()
     def the_worker_comes_round(self):
         release_expired_holds(self.now)
+        release_kept_places(self.now)
 
     def live(self):
         db.session.rollback()
@@ -301,6 +384,7 @@ class Queue(RuleBasedStateMachine):
                 row.places,
                 row.status == "waitlisted" and row.offered_at is None,
                 (row.waiting_since, row.id) if row.waiting_since else (),
+                row.private_link_id is not None,
             )
             for row in self.live()
         }
@@ -318,9 +402,19 @@ class Queue(RuleBasedStateMachine):
         for session_id in self.sessions:
             here = [row for row in live if row.session_id == session_id]
             now = fetch(Session, session_id)
-            assert now.places_taken == sum(row.places for row in here) <= now.capacity
+            assert now.places_taken == sum(row.places for row in here)
+            assert now.places_taken + now.places_kept <= now.capacity
             assert now.parties_taken == len({row.order_id for row in here})
             assert now.max_baskets is None or now.parties_taken <= now.max_baskets
+
+    @invariant()
+    def nobody_who_came_loses_the_place(self):
+        came = select(SessionBooking.id).where(
+            SessionBooking.organisation_id == self.organisation_id,
+            SessionBooking.checked_in_at.is_not(None),
+            SessionBooking.cancelled_at.is_not(None),
+        )
+        assert db.session.scalars(came).all() == []
 
     @invariant()
     def nobody_is_offered_twice_at_once(self):
@@ -347,7 +441,7 @@ class Queue(RuleBasedStateMachine):
             now = fetch(Session, row.session_id)
             has_room = now.max_baskets is None or now.parties_taken < now.max_baskets
             if now.start_time > self.now and has_room:
-                assert now.capacity - now.places_taken < row.places
+                assert now.capacity - now.places_taken - now.places_kept < row.places
 
     @invariant()
     def no_queue_is_jumped(self):
@@ -357,7 +451,7 @@ class Queue(RuleBasedStateMachine):
             took_places = not row.waits and (
                 was is None or was.waits or was.session_id != row.session_id
             )
-            if not took_places or key == self.by_hand:
+            if not took_places or key == self.by_hand or (row.by_link and was is None):
                 continue
             passed = [
                 other
