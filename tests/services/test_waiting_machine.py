@@ -137,9 +137,7 @@ class Queue(RuleBasedStateMachine):
             kept if start else 0,
         )  # fmt: skip
         link_id = self.attempt(
-            lambda: make_link(
-                self.organisation_id, self.site.id, wanted, by="staff", now=self.now
-            )
+            lambda: make_link(self.organisation_id, self.site.id, wanted, by="staff", now=self.now)
         )
         return (link_id, number) if link_id else None
 
