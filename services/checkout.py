@@ -86,7 +86,8 @@ def confirm_order(
         order = lock_order(organisation_id, secret)
         if order.state in SOLD:
             return order.secret
-        if not is_theirs(order, account_id):
+        # An offer of the waiting list is accepted by its own door (W3).
+        if order.state != "basket" or not is_theirs(order, account_id):
             raise NotFound("We couldn't find that basket.")
         if seen and seen != basket_mark(order, live_lines(order, now=now)):
             raise HoldExpired if expired_lines(order, now=now) else BasketChanged

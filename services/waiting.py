@@ -213,14 +213,21 @@ def offer_by_hand(organisation_id: str, site_id: str, booking_id: str, *, now: d
 
 
 def remove_entry(organisation_id: str, site_id: str, booking_id: str, *, now: dt.datetime) -> str:
-    """Take an entry off the list for the venue, and tell the party; its session's id."""
+    """Take an entry off the list for the venue, and tell the party; its session's id.
+
+    Raises WrongState when there is none any more: they accepted, left or were taken off; NotFound.
+    """
     session_id, type_id = find_place(organisation_id, site_id, booking_id)
 
     def deed() -> str:
         lock_sessions(organisation_id, [session_id])
-        for entry in _entries(organisation_id, session_id):
-            if entry.id == booking_id:
-                end_entry(entry, by="staff", now=now, reason=TAKEN_OFF, letter="waiting_closed")
+        pass_on_expired(organisation_id, [session_id], now)
+        entry = next(
+            (it for it in _entries(organisation_id, session_id) if it.id == booking_id), None
+        )
+        if entry is None:
+            raise WrongState("This party is off the list already: they booked, left or were late.")
+        end_entry(entry, by="staff", now=now, reason=TAKEN_OFF, letter="waiting_closed")
         wake(organisation_id, [session_id], now=now)
         raise_revision(organisation_id, [type_id])
         return session_id

@@ -38,7 +38,11 @@ def desk_offer(site: str, booking_id: str) -> Any:
 @needs(DESK)
 def desk_remove(site: str, booking_id: str) -> Any:
     venue = current_desk().venue
-    session_id = remove_entry(venue.organisation_id, venue.id, booking_id, now=utcnow())
+    session_id, _ = find_place(venue.organisation_id, venue.id, booking_id)
+    try:
+        remove_entry(venue.organisation_id, venue.id, booking_id, now=utcnow())
+    except WrongState as refusal:
+        return _page(session_id, refusal=refusal.sentence, status=409)
     flash("Taken off the waitlist. We've told them by mail.", "ok")
     return redirect(url_for("waiting.desk_list", site=site, session_id=session_id), code=303)
 

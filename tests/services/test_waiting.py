@@ -807,6 +807,25 @@ def test_an_entry_taken_off_at_the_desk_passes_its_offer_on(ctx):
     assert mails("waiting_closed") == [entry_of(first).id]
 
 
+def test_who_booked_meanwhile_is_not_said_to_be_taken_off(ctx):
+    full = Full(1)
+    ana = full.join("ana")
+    full.cancel()
+    accept(ana, now=NOW)
+    with pytest.raises(WrongState, match="they booked"):
+        remove_entry(full.organisation_id, full.site.id, entry_of(ana).id, now=NOW)
+    assert (state(ana), mails("waiting_closed")) == ("booked", [])
+
+
+def test_an_offer_is_no_basket(ctx):
+    full = Full(1)
+    ana = full.join("ana")
+    full.cancel()
+    with pytest.raises(NotFound):
+        confirm_order(full.organisation_id, ana, name="Ana", email="ana@example.com", now=NOW)
+    assert state(ana) == "offered"
+
+
 def test_another_sites_entry_is_not_found_at_this_desk(ctx):
     full, other = Full(1), make_site()
     entry = entry_of(full.join("ana"))

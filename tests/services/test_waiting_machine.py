@@ -20,14 +20,23 @@ from sqlalchemy import select
 from domain.eligibility import CHECKS, Viewer
 from domain.errors import NotBookable, RuleBroken
 from models import Order, Session, SessionBooking, db
-from services.basket import drop_line, find_basket, hold_places
+from services.basket import (
+    change_guests,
+    drop_line,
+    find_basket,
+    hold_places,
+    rebuild_basket,
+)
 from services.cancelling import cancel, cancel_for_staff, cancel_guests
 from services.changing import door_of_order
 from services.checkout import book_for_staff, confirm_order, find_order
+from services.desk import set_check_in
 from services.doctor import examine
 from services.giving_up import release_places, take_back
 from services.lines import live_lines
+from services.link_places import Way
 from services.moving import move
+from services.private_links import NewLink, make_link, release_kept_places, revoke_link
 from services.session_changes import (
     cancel_session,
     change_capacity,
@@ -63,6 +72,7 @@ class Queue(RuleBasedStateMachine):
     entries = Bundle("entries")
     baskets = Bundle("baskets")
     booked = Bundle("booked")
+    links = Bundle("links")
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,6 +116,74 @@ class Queue(RuleBasedStateMachine):
                 guests=guests, viewer=Viewer(), basket_secret=None, now=self.now,
             )
         )  # fmt: skip
+
+    @rule(
+        target=links,
+        number=pick_session | st.none(),
+        kept=st.integers(0, 2),
+        uses=st.none() | st.integers(1, 2),
+        lasts=st.none() | st.integers(1, 200),
+    )
+    def make_link(self, number, kept, uses, lasts):
+        start = fetch(Session, self.sessions[number]).local_start if number is not None else None
+        wanted = NewLink(
+            self.type_id, "For Ines", start, "", None,
+            self.now + dt.timedelta(minutes=lasts) if lasts else None, uses,
+            kept if start else 0,
+        )  # fmt: skip
+        link_id = self.attempt(
+            lambda: make_link(self.organisation_id, self.site.id, wanted, by="staff", now=self.now)
+        )
+        return (link_id, number) if link_id else None
+
+    @rule(link=links)
+    def revoke(self, link):
+        if link:
+            revoke_link(self.organisation_id, self.site.id, link[0], now=self.now)
+
+    @rule(target=baskets, link=links, number=pick_session, guests=st.integers(1, 3))
+    def hold_by_link(self, link, number, guests):
+        if not link:
+            return None
+        at = self.sessions[link[1] if link[1] is not None else number]
+        return self.attempt(
+            lambda: hold_places(
+                self.organisation_id, at, session_type_id=self.type_id, guests=guests,
+                viewer=Viewer(), basket_secret=None, way=Way(link_id=link[0]), now=self.now,
+            )
+        )  # fmt: skip
+
+    @rule(target=booked, link=links, number=pick_session, guests=st.integers(1, 3),
+          person=pick_person)  # fmt: skip
+    def buy_by_link(self, link, number, guests, person):
+        basket = self.hold_by_link(link, number, guests)
+        return self.confirmed(basket, person) if basket else None
+
+    @rule(basket=baskets, guests=st.integers(1, 3))
+    def other_party(self, basket, guests):
+        order = find_basket(basket, now=self.now)
+        for line in live_lines(order, now=self.now) if order else ():
+            self.attempt(
+                lambda line=line: change_guests(
+                    self.organisation_id, basket, line.id, guests=guests, viewer=Viewer(),
+                    now=self.now,
+                )
+            )  # fmt: skip
+
+    @rule(basket=baskets)
+    def rebuild(self, basket):
+        if basket and find_basket(basket, now=self.now):
+            rebuild_basket(self.organisation_id, basket, viewer=Viewer(), now=self.now)
+
+    @rule(order=booked, arrived=st.booleans())
+    def check_in(self, order, arrived):
+        line = self.line_of(order)
+        if line:
+            self.attempt(
+                lambda: set_check_in(
+                    self.organisation_id, self.site.id, line.id, arrived=arrived, now=self.now
+                )
+            )
 
     @rule(basket=baskets)
     def drop(self, basket):
@@ -281,6 +359,7 @@ class Queue(RuleBasedStateMachine):
     @rule()
     def the_worker_comes_round(self):
         release_expired_holds(self.now)
+        release_kept_places(self.now)
 
     def look(self):
         """Everything live, read once for all that is asked of it."""
@@ -290,7 +369,8 @@ class Queue(RuleBasedStateMachine):
                 SessionBooking.id, SessionBooking.session_id, SessionBooking.order_id,
                 SessionBooking.places, SessionBooking.released_places, SessionBooking.status,
                 SessionBooking.waiting_since, SessionBooking.offered_at,
-                SessionBooking.expires_at, SessionBooking.offered_from_id, Order.email,
+                SessionBooking.expires_at, SessionBooking.offered_from_id,
+                SessionBooking.private_link_id, Order.email,
             )
             .join(Order, Order.id == SessionBooking.order_id)
             .where(
@@ -306,7 +386,7 @@ class Queue(RuleBasedStateMachine):
         sessions = db.session.execute(
             select(
                 Session.id, Session.capacity, Session.places_taken, Session.parties_taken,
-                Session.max_baskets, Session.start_time,
+                Session.places_kept, Session.max_baskets, Session.start_time,
             ).where(Session.organisation_id == self.organisation_id)
         ).all()  # fmt: skip
         for session in sessions:
@@ -315,6 +395,7 @@ class Queue(RuleBasedStateMachine):
             self._loses_no_place(session, [row for row in here if is_waiting(row)])
         self._offers_nobody_twice(after)
         self._jumps_no_queue(after)
+        self._takes_no_place_of_who_came()
         self.before, self.by_hand = after, None
         # The doctor looks at all venues of the database: it comes every fifth time, and at the end.
         self.steps += 1
@@ -322,7 +403,8 @@ class Queue(RuleBasedStateMachine):
             assert examine(now=self.now) == self.wrong_before
 
     def _is_never_oversold(self, session, rows):
-        assert session.places_taken == sum(row.places for row in rows) <= session.capacity
+        assert session.places_taken == sum(row.places for row in rows)
+        assert session.places_taken + session.places_kept <= session.capacity
         assert session.parties_taken == len({row.order_id for row in rows})
         assert session.max_baskets is None or session.parties_taken <= session.max_baskets
 
@@ -330,7 +412,7 @@ class Queue(RuleBasedStateMachine):
         """Nobody who would fit is left without an offer."""
         has_room = session.max_baskets is None or session.parties_taken < session.max_baskets
         if session.start_time > self.now and has_room:
-            free = session.capacity - session.places_taken
+            free = session.capacity - session.places_taken - session.places_kept
             assert [row for row in waiting if row.places <= free] == []
 
     def _offers_nobody_twice(self, after):
@@ -354,7 +436,9 @@ class Queue(RuleBasedStateMachine):
             took_places = not is_waiting(row) and (
                 was is None or is_waiting(was) or was.session_id != row.session_id
             )
-            if not took_places or key == self.by_hand:
+            # What a private link keeps stands beside the line.
+            came_by_link = row.private_link_id is not None and was is None
+            if not took_places or key == self.by_hand or came_by_link:
                 continue
             passed = [
                 other
@@ -366,6 +450,14 @@ class Queue(RuleBasedStateMachine):
                 and (row.waiting_since is None or place_in_line(other) < place_in_line(row))
             ]
             assert passed == []
+
+    def _takes_no_place_of_who_came(self):
+        came = select(SessionBooking.id).where(
+            SessionBooking.organisation_id == self.organisation_id,
+            SessionBooking.checked_in_at.is_not(None),
+            SessionBooking.cancelled_at.is_not(None),
+        )
+        assert db.session.scalars(came).all() == []
 
     def teardown(self):
         db.session.rollback()
