@@ -46,7 +46,5 @@ def can_cancel(
     until = Interval.parse(duration).before(local_start, zone) if duration else start
     said = say_moment(to_local(until, zone))
     if now > until:
-        return Cancelling(
-            False, "too_late", f"It could be cancelled free of charge until {said}.", until
-        )
+        return Cancelling(False, "too_late", f"Free cancellation ended on {said}.", until)
     return Cancelling(True, "allowed", f"Free to cancel until {said}", until)

@@ -55,6 +55,12 @@ def say_duration(minutes: int) -> str:
     return " ".join(parts) or "0 minutes"
 
 
+def full_stop(text: str) -> str:
+    """What somebody typed as a sentence of its own, before another one."""
+    said = text.strip()
+    return said if not said or said[-1] in ".!?…" else f"{said}."
+
+
 def initials(name: str) -> str:
     """AR for Ana Reyes; at most two letters."""
     letters = [word[0].upper()[0] for word in name.split() if word[0].isalnum()]

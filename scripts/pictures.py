@@ -11,6 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import sqlalchemy as sa
 from flask import Flask
 from flask_migrate import upgrade
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -18,8 +19,10 @@ from werkzeug.serving import make_server
 
 from app import create_app
 from blueprints.clock import read_clock
-from models import db
+from models import Session, SessionBooking, SessionType, db, unbound
+from services.cancelling import cancel_for_staff
 from services.demo import load_demo
+from services.waiting import join
 
 NOW = "2026-06-04T09:00:00+00:00"
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,6 +86,50 @@ def take_shop(browser: Browser, address: str) -> None:
     take(phone, "month-calendar-phone")
 
 
+def make_offer(app: Flask) -> str:
+    """Somebody waits for a full session and somebody else cancels; the secret of who waits."""
+    with app.app_context():
+        now = read_clock()
+        everywhere = unbound("pictures show any venue's full session")
+        row = db.session.scalars(
+            sa.select(Session)
+            .join(SessionType, SessionType.id == Session.session_type_id)
+            .where(
+                SessionType.slug == "evening-thermal-circuit",
+                Session.waitlist_enabled,
+                Session.start_time > now,
+                Session.places_taken == Session.capacity,
+            )
+            .order_by(Session.start_time),
+            execution_options=everywhere,
+        ).first()
+        if row is None:
+            raise LookupError("The demo has no full session to wait for")
+        organisation_id, session_id = row.organisation_id, row.id
+        secret = join(
+            organisation_id, session_id, guests=1, name="Noor", email="noor@example.com", now=now
+        )
+        sold = db.session.scalars(
+            sa.select(SessionBooking).where(
+                SessionBooking.organisation_id == organisation_id,
+                SessionBooking.session_id == session_id,
+                SessionBooking.status == "confirmed",
+                SessionBooking.cancelled_at.is_(None),
+            )
+        ).first()
+        if sold is None:
+            raise LookupError("Nobody has booked the full session")
+        cancel_for_staff(organisation_id, sold.site_id, sold.id, reason="Asked by phone", now=now)
+        db.session.remove()
+        return secret
+
+
+def take_offer(browser: Browser, address: str, app: Flask) -> None:
+    page = open_page(browser, width=1280, height=900, scheme="light")
+    page.goto(f"{address}/waiting/{make_offer(app)}")
+    take(page, "waitlist-offer")
+
+
 def take_account(browser: Browser, address: str) -> None:
     page = open_page(browser, width=1280, height=900, scheme="light")
     page.goto(f"{address}/account/sign-in")
@@ -103,6 +150,17 @@ def take_desk(browser: Browser, address: str) -> None:
     take(page, "schedule")
     page.goto(f"{address}/staff/stillwater-bath/roster")
     take(page, "roster")
+
+
+def take_links(browser: Browser, address: str) -> None:
+    page = open_page(browser, width=1280, height=900, scheme="light")
+    page.goto(f"{address}/staff/sign-in")
+    page.locator("input[type=email]").fill("imogen@stillwater.example")
+    page.locator("input[type=password]").fill("river-before-dawn")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_load_state("networkidle")
+    page.goto(f"{address}/staff/stillwater-bath/links")
+    take(page, "private-links")
 
 
 def make_shop() -> Flask:
@@ -133,7 +191,8 @@ def main() -> None:
         os.environ["DATABASE_URL"] = f"sqlite:///{folder}/pictures.db"
         fill()
         # Made anew: loading took a while, and the pictures show the instant itself.
-        server = make_server("127.0.0.1", 0, make_shop(), threaded=True)
+        app = make_shop()
+        server = make_server("127.0.0.1", 0, app, threaded=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with sync_playwright() as playwright:
             root = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -142,8 +201,10 @@ def main() -> None:
                 args=[*QUIET, *root],
             )
             take_shop(browser, f"http://127.0.0.1:{server.server_port}")
+            take_offer(browser, f"http://127.0.0.1:{server.server_port}", app)
             take_account(browser, f"http://127.0.0.1:{server.server_port}")
             take_desk(browser, f"http://127.0.0.1:{server.server_port}")
+            take_links(browser, f"http://127.0.0.1:{server.server_port}")
             browser.close()
         server.shutdown()
 

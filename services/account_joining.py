@@ -1,19 +1,23 @@
 """What somebody booked as a guest joins the account once the address is proved."""
 
+import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
 
 from models import Account, Customer, Membership, Order, PrivateLink, SessionBooking, db, unbound
+from services.places import lock_sessions, raise_revision
+from services.waking import end_doubles, sessions_waited_for, wake
 
 _EVERYWHERE = unbound("an account is one person's sign-in for the whole installation")
 
 
-def join_guest_bookings(account: Account) -> None:
+def join_guest_bookings(account: Account, *, now: dt.datetime) -> None:
     """Give the account every customer row with its address that is nobody's, in all organisations.
 
     In the caller's transaction, and only after the address was proved. Where the account is a
-    customer already, the bookings move to that row and the emptied one goes.
+    customer already, the bookings move to that row and the emptied one goes. Whoever then waits
+    twice for one session keeps one place in the line.
     """
     found = _nobodys_rows(account.email_key, lock=False)
     if not found:
@@ -26,6 +30,10 @@ def join_guest_bookings(account: Account) -> None:
         .with_for_update(),
         execution_options=_EVERYWHERE,
     ).all()
+    # Sessions before customers too: accepting an offer has its session when it locks the person.
+    waited = sessions_waited_for([row.id for row in found])
+    for organisation_id, session_ids in waited.items():
+        lock_sessions(organisation_id, session_ids)
     own = {row.organisation_id: row for row in own_rows(account.id)}
     for row in _nobodys_rows(account.email_key, lock=True):
         mine = own.get(row.organisation_id)
@@ -35,6 +43,12 @@ def join_guest_bookings(account: Account) -> None:
             db.session.flush()
         else:
             _merge(row, mine)
+    for organisation_id, session_ids in waited.items():
+        mine = own.get(organisation_id)
+        types = end_doubles(organisation_id, mine.id, session_ids, now=now) if mine else set()
+        if types:
+            wake(organisation_id, session_ids, now=now)
+            raise_revision(organisation_id, types)
 
 
 def own_rows(account_id: str) -> list[Customer]:

@@ -109,7 +109,7 @@ def open_account(
         is_new = account is None
         if account is None:
             account = _add_account(link.email, called, hashed, now)
-        join_guest_bookings(account)
+        join_guest_bookings(account, now=now)
         forget_tries(who)
         return identity_of(account), is_new
 
@@ -121,7 +121,7 @@ def sign_in_by_link(link_id: str, *, who: str, now: dt.datetime) -> Identity:
 
     def deed() -> Identity:
         account = _owner(use_link(link_id, SIGN_IN, now=now))
-        join_guest_bookings(account)
+        join_guest_bookings(account, now=now)
         forget_tries(who)
         return identity_of(account)
 
@@ -140,7 +140,7 @@ def reset_password(link_id: str, password: str, *, who: str, now: dt.datetime) -
     def deed() -> Identity:
         account = _owner(use_link(link_id, RESET, now=now))
         set_password(account, hashed, now=now)
-        join_guest_bookings(account)
+        join_guest_bookings(account, now=now)
         forget_tries(who)
         return identity_of(account)
 

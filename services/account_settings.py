@@ -93,7 +93,7 @@ def confirm_address(link_id: str, account_id: str, *, now: dt.datetime) -> Ident
         old, old_key = account.email, account.email_key
         _take_address(account, link.email)
         account.session_token = fresh_token()
-        join_guest_bookings(account)
+        join_guest_bookings(account, now=now)
         _tell_venues(account, old_key)
         end_links(account.id, now=now)
         post(

@@ -22,7 +22,9 @@ from models import (
 from services.customers import names_of_accounts
 from services.intake import Completion, completion, own_position
 from services.lines import load_session_at
+from services.places import lock_sessions, raise_revision
 from services.waitlists import count_waiting
+from services.waking import wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,13 +271,18 @@ def _balances(organisation_id: str, order_ids: list[str]) -> dict[str, int]:
 
 
 def _lock(organisation_id: str, site_id: str, booking_id: str) -> SessionBooking:
+    """The booking for a change, its session before it (ADR 9)."""
+    wanted = (
+        SessionBooking.organisation_id == organisation_id,
+        SessionBooking.site_id == site_id,
+        SessionBooking.id == booking_id,
+    )
+    session_id = db.session.scalar(sa.select(SessionBooking.session_id).where(*wanted))
+    if session_id is not None:
+        lock_sessions(organisation_id, [session_id])
     booking = db.session.scalar(
         sa.select(SessionBooking)
-        .where(
-            SessionBooking.organisation_id == organisation_id,
-            SessionBooking.site_id == site_id,
-            SessionBooking.id == booking_id,
-        )
+        .where(*wanted)
         .options(selectinload(SessionBooking.session))
         .with_for_update(of=SessionBooking)
         .execution_options(populate_existing=True)
@@ -304,3 +311,13 @@ def _write(booking: SessionBooking, visit: Visit, now: dt.datetime) -> None:
     booking.checked_in_at = visit.checked_in_at
     booking.is_no_show = visit.is_no_show
     booking.updated_at = now
+    if visit.checked_in_at is not None and booking.released_places:
+        _keep_places(booking, now)
+
+
+def _keep_places(booking: SessionBooking, now: dt.datetime) -> None:
+    """Who came has not given the places up after all: offers of them fall back."""
+    booking.released_places = 0
+    db.session.flush()
+    wake(booking.organisation_id, [booking.session_id], now=now)
+    raise_revision(booking.organisation_id, [booking.session_type_id])

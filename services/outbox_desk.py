@@ -173,7 +173,7 @@ def _state(job: Job, now: dt.datetime) -> str:
 
 
 def _people(jobs: list[Job]) -> list[tuple[str, str]]:
-    """To whom, in two statements for a whole page: as it stands in the letter, else the booker."""
+    """To whom, in three statements for a page: as it stands in the letter, else the booker."""
     guests = _rows(
         sa.select(Guest.id, Guest.name, Guest.email).where(Guest.id.in_(_ids(jobs, "guest")))
     )
@@ -182,11 +182,16 @@ def _people(jobs: list[Job]) -> list[tuple[str, str]]:
         .join(SessionBooking.order)
         .where(SessionBooking.id.in_(_ids(jobs, "booking")))
     )
+    orders = _rows(
+        sa.select(Order.id, Order.name, Order.email).where(Order.id.in_(_ids(jobs, "order")))
+    )
     found = []
     for job in jobs:
         said = (str(job.payload.get("name", "")), str(job.payload.get("to", "")))
         guest = guests.get(str(job.payload.get("guest")))
-        booker = bookers.get(str(job.payload.get("booking")), ("", ""))
+        booker = bookers.get(str(job.payload.get("booking"))) or orders.get(
+            str(job.payload.get("order")), ("", "")
+        )
         found.append(said if said[1] else guest if guest and guest[1] else booker)
     return found
 

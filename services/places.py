@@ -235,10 +235,16 @@ def let_go_of_expired_on(organisation_id: str, session_id: str, now: dt.datetime
 def let_go_of_all_on(
     organisation_id: str, session_id: str, *, by: str, reason: str, now: dt.datetime
 ) -> None:
-    """End everything that takes places on this locked session, in two statements (R12).
+    """End everything that takes places on this locked session, nearly all in two statements (R12).
 
-    The version of each rises: its calendar entry and its mails tell of the end (E1, E3).
+    The version of each rises: its calendar entry and its mails tell of the end (E1, E3). What
+    came by a private link is ended one by one: its link may be used again.
     """
+    for booking in _come_by_links(organisation_id, session_id):
+        if let_go(booking, by=by, now=now):
+            booking.cancel_reason = reason
+            booking.sequence += 1
+    db.session.flush()
     _changed(
         sa.update(SessionBooking)
         .where(
@@ -257,6 +263,22 @@ def let_go_of_all_on(
         )
     )
     recount(organisation_id, session_id)
+
+
+def _come_by_links(organisation_id: str, session_id: str) -> list[SessionBooking]:
+    rows = db.session.scalars(
+        sa.select(SessionBooking)
+        .where(
+            SessionBooking.organisation_id == organisation_id,
+            SessionBooking.session_id == session_id,
+            SessionBooking.cancelled_at.is_(None),
+            SessionBooking.status.in_(TAKING),
+            SessionBooking.private_link_id.is_not(None),
+        )
+        .order_by(SessionBooking.id)
+        .execution_options(populate_existing=True)
+    )
+    return list(rows)
 
 
 def recount(organisation_id: str, session_id: str) -> None:

@@ -49,6 +49,8 @@ AGREED = (
 )
 """What of a type is kept with a line: later edits change nothing that was sold (M8)."""
 
+TWICE = "You were on it twice. Your other place on the list stays as it is."
+
 _EVERYWHERE = unbound("the worker looks at the waiting lists of every organisation")
 
 
@@ -215,6 +217,46 @@ def end_entry(
     if letter:
         post_about_booking(letter, entry, now=now)
     return True
+
+
+def sessions_waited_for(customer_ids: Iterable[str]) -> dict[str, list[str]]:
+    """By organisation, the sessions that these customers wait for, in the order of locking."""
+    rows = db.session.execute(
+        sa.select(SessionBooking.organisation_id, SessionBooking.session_id)
+        .where(
+            SessionBooking.customer_id.in_(list(customer_ids)),
+            SessionBooking.waiting_since.is_not(None),
+            SessionBooking.status != "confirmed",
+            SessionBooking.cancelled_at.is_(None),
+        )
+        .distinct()
+        .order_by(SessionBooking.organisation_id, SessionBooking.session_id),
+        execution_options=unbound("an account is one person's sign-in everywhere"),
+    )
+    found: dict[str, list[str]] = defaultdict(list)
+    for organisation_id, session_id in rows:
+        found[organisation_id].append(session_id)
+    return found
+
+
+def end_doubles(
+    organisation_id: str, customer_id: str, session_ids: Iterable[str], *, now: dt.datetime
+) -> set[str]:
+    """A customer who waits twice for one of these locked sessions keeps one entry: the one with
+    an offer, else the first in the line. The types of the sessions where one ended.
+    """
+    types = set()
+    for session_id in session_ids:
+        own = db.session.scalars(
+            entries_query(organisation_id, session_id)
+            .where(SessionBooking.customer_id == customer_id)
+            .execution_options(populate_existing=True)
+        ).all()
+        for entry in sorted(own, key=lambda it: not is_open_offer(it, now))[1:]:
+            type_id = entry.session_type_id
+            if end_entry(entry, by="customer", now=now, reason=TWICE, letter="waiting_closed"):
+                types.add(type_id)
+    return types
 
 
 def make_offer(

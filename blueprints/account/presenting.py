@@ -35,6 +35,8 @@ class Card:
     """Whether single guests can be taken out."""
     can_release: bool
     """Whether it is too late, but somebody who waits may have it."""
+    is_offered: bool
+    """Whether some of its places are given up to the waiting list already."""
     venue: Venue
     reason: str
     """Why the venue cancelled it, in its own words."""
@@ -96,6 +98,7 @@ def _card(row: SessionBooking, lines: int, now: dt.datetime) -> Card:
         can_cancel=can_change,
         can_shrink=can_change and standing is not None and standing.most_leaving > 0,
         can_release=standing is not None and why_no_release(standing) is None,
+        is_offered=row.released_places > 0,
         venue=venue,
         reason=_reason(row),
         again=kind.slug if is_sold else "",

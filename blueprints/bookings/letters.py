@@ -18,6 +18,7 @@ from blueprints.links import public_url
 from blueprints.mailing import Letter, letter
 from domain.errors import FormClosed, NotFound
 from domain.reminders import is_reminder_useful
+from domain.words import full_stop
 from models import Guest, Order, SessionBooking
 from services.intake import completion, own_position
 from services.intake_answers import find_guest_form
@@ -221,7 +222,7 @@ def _by_whom(booking: SessionBooking) -> str:
     if booking.cancelled_by == "venue":
         # What staff note for themselves is not told; what guests were told stands here.
         reason = booking.session.cancel_reason or booking.cancel_reason
-        said = f" The reason: {reason}" if reason else ""
+        said = f" The reason: {full_stop(reason)}" if reason else ""
         return f"{site.full_name} has had to cancel this session. We're sorry.{said}"
     return f"{site.full_name} cancelled it. Please ask us if you didn't expect that."
 

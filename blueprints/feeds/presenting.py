@@ -7,7 +7,7 @@ from typing import Any
 from blueprints.feed_files import FeedEvent
 from blueprints.links import public_url
 from blueprints.rendering import say_price
-from domain.words import say_short_day
+from domain.words import MONTH_NAMES
 from models import SessionBooking
 from services.facts import Venue, venue_of
 from services.public_timetable import Entry, Timetable
@@ -40,7 +40,10 @@ class Week:
     @property
     def title(self) -> str:
         sunday = self.monday + dt.timedelta(days=6)
-        return f"{say_short_day(self.monday)} to {say_short_day(sunday)}"
+        month = MONTH_NAMES[sunday.month - 1]
+        if self.monday.month == sunday.month:
+            return f"{self.monday.day} to {sunday.day} {month}"
+        return f"{self.monday.day} {MONTH_NAMES[self.monday.month - 1]} to {sunday.day} {month}"
 
     @property
     def before(self) -> dt.date | None:

@@ -9,6 +9,7 @@ from blueprints.mailing import Letter, html_of, text_of, write
 from blueprints.rendering import render
 from blueprints.security import POLICY, account_id, current_desk, needs
 from domain.errors import NotFound, RuleBroken
+from domain.wording import KINDS
 from domain.words import count
 from services.outbox import MOST_ATTEMPTS
 from services.outbox_desk import (
@@ -21,17 +22,7 @@ from services.outbox_desk import (
     works_everywhere,
 )
 
-KINDS = {
-    "booking_confirmed": "Confirmation",
-    "booking_changed": "Booking changed",
-    "booking_cancelled": "Booking cancelled",
-    "booking_reminder": "Reminder",
-    "guest_form": "Form for a guest",
-    "waiting_joined": "On the waitlist",
-    "waiting_offer": "Offer from the waitlist",
-    "waiting_missed": "Offer ran out",
-    "waiting_closed": "Waitlist closed",
-}
+TITLES = {key: kind.title for key, kind in KINDS.items()}
 
 LETTER_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
@@ -53,7 +44,7 @@ def outbox(site: str) -> Response:
         venue=desk.venue,
         state=state,
         page=list_outbox(_scope(), state, number=_number(), now=utcnow()),
-        kinds=KINDS,
+        kinds=TITLES,
         most=MOST_ATTEMPTS,
         zone=desk.venue.zone,
         is_personal=True,
@@ -73,7 +64,7 @@ def posted(site: str, job_id: str) -> Response:
         posted=found,
         letter=written,
         text=text_of(written) if written else "",
-        kinds=KINDS,
+        kinds=TITLES,
         most=MOST_ATTEMPTS,
         zone=desk.venue.zone,
         is_personal=True,

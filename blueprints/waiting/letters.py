@@ -8,7 +8,7 @@ from blueprints.links import public_url
 from blueprints.mailing import Letter, letter
 from blueprints.rendering import say_amount
 from domain.local_time import to_local
-from domain.words import count, say_day, say_moment, say_time
+from domain.words import count, full_stop, say_day, say_moment, say_time
 from services.waitlists import Standing, find_entry
 
 
@@ -84,13 +84,20 @@ def waiting_closed(payload: dict[str, Any]) -> Letter | None:
         standing,
         f"You are off the waitlist for {standing.entry.session_type_name}",
         (
-            f"You are no longer on the waitlist for {_what(standing)}.",
-            *([reason] if reason else []),
+            _why_off(standing),
+            *([full_stop(reason)] if reason else []),
             "Nothing was charged.",
         ),
         "See other dates",
         is_useful=standing.state in ("closed", "left"),
     )
+
+
+def _why_off(standing: Standing) -> str:
+    if standing.entry.session.deleted_at is not None:
+        venue = standing.entry.order.site.full_name
+        return f"{venue} has had to cancel {_what(standing)}. We're sorry."
+    return f"You are no longer on the waitlist for {_what(standing)}."
 
 
 def _standing(payload: dict[str, Any]) -> Standing | None:

@@ -24,11 +24,16 @@ from domain.eligibility import Viewer
 from domain.local_time import to_local
 from models import Order, Session, SessionBooking, SessionType, Site, db
 from services.basket import hold_places
-from services.checkout import confirm_order
+from services.cancelling import cancel
+from services.changing import door_of_order
+from services.checkout import confirm_order, find_order
+from services.giving_up import release_places
 from services.letters import MAIL
-from services.outbox import list_jobs
+from services.outbox import MOST_ATTEMPTS, list_jobs
 from services.places import raise_revision
+from services.private_links import NewLink, find_link, make_link, revoke_link
 from services.timetable import find_page_key, find_type_page
+from services.waiting import join
 
 BATH = "stillwater-bath"
 PASSWORDS = {
@@ -267,8 +272,51 @@ class Shop:
             db.session.remove()
             return row
 
-    def book(self, slot: Slot, name: str, guests: int = 1) -> None:
-        """Somebody else books, in another place, before the session begins."""
+    def own_session(
+        self, type_slug: str = "evening-thermal-circuit", *, hours: int = 74, **given: Any
+    ) -> Slot:
+        """A session made for one story, so many hours from now, as the shop shows it."""
+        with self.app.app_context():
+            now = read_clock()
+            kind = db.session.scalars(
+                sa.select(SessionType).where(SessionType.slug == type_slug),
+                execution_options=ANYWHERE,
+            ).one()
+            local = to_local(now, fetch(Site, kind.site_id).zoneinfo) + dt.timedelta(hours=hours)
+            # A minute of its own tells it from the other sessions of its day.
+            start = local.replace(tzinfo=None, second=0, microsecond=0)
+            row = make_session(kind, local_start=start, **given)
+            raise_revision(row.organisation_id, [kind.id])
+            db.session.commit()
+            door = f"/{BATH}/book/{type_slug}"
+            path = f"{door}?date={start.date()}"
+            slot = Slot(row.id, type_slug, start.date(), row.capacity, row.capacity, path, door)
+            self.given.add(slot.id)
+            db.session.remove()
+            return slot
+
+    def full_session(
+        self,
+        type_slug: str = "evening-thermal-circuit",
+        *,
+        guests: int = 1,
+        hours: int = 74,
+        people: tuple[str, ...] = (),
+    ) -> tuple[Slot, str]:
+        """A session of one party, sold, with a waiting list; and the order of who has it."""
+        slot = self.own_session(type_slug, hours=hours, capacity=guests, waitlist_enabled=True)
+        return slot, self.book(slot, "Early Edda", guests, people=people)
+
+    def book(
+        self,
+        slot: Slot,
+        name: str,
+        guests: int = 1,
+        *,
+        email: str = "",
+        people: tuple[str, ...] = (),
+    ) -> str:
+        """Somebody else books, in another place, before the session begins; the order's secret."""
         with self.app.app_context():
             row = fetch(Session, slot.id)
             moment = min(read_clock(), row.start_time - dt.timedelta(days=2))
@@ -281,8 +329,91 @@ class Shop:
                 basket_secret=None,
                 now=moment,
             )
-            email = f"{name.split()[0].lower()}@example.com"
-            confirm_order(row.organisation_id, secret, name=name, email=email, now=moment)
+            email = email or f"{name.split()[0].lower()}@example.com"
+            order = confirm_order(
+                row.organisation_id, secret, name=name, email=email, people=people, now=moment
+            )
+            db.session.remove()
+            return order
+
+    def wait(self, slot: Slot, name: str, guests: int = 1, *, email: str = "") -> str:
+        """Somebody joins the waiting list; the path of the entry's page."""
+        with self.app.app_context():
+            row = fetch(Session, slot.id)
+            email = email or f"{name.split()[0].lower()}@example.com"
+            asked = {"guests": guests, "name": name, "email": email, "now": read_clock()}
+            secret = join(row.organisation_id, slot.id, **asked)
+            db.session.remove()
+            return f"/waiting/{secret}"
+
+    def line(self, secret: str) -> str:
+        """The path of the pages about the one line of an order."""
+        with self.app.app_context():
+            booking_id = find_order(secret).items[0].booking.id
+            db.session.remove()
+            return f"/bookings/{secret}/lines/{booking_id}"
+
+    def cancel(self, secret: str) -> None:
+        """The customer of an order of one line cancels it."""
+        with self.app.app_context():
+            booking_id = find_order(secret).items[0].booking.id
+            cancel(door_of_order(secret, booking_id), booking_id, now=read_clock())
+            db.session.remove()
+
+    def release(self, secret: str, places: int = 1) -> None:
+        """The customer of an order of one line gives places to the waiting list."""
+        with self.app.app_context():
+            booking_id = find_order(secret).items[0].booking.id
+            release_places(door_of_order(secret, booking_id), booking_id, places, now=read_clock())
+            db.session.remove()
+
+    def private_link(
+        self, type_slug: str = "thermal-circuit", *, revoked: bool = False, **given: Any
+    ) -> str:
+        """The path of a new private link."""
+        with self.app.app_context():
+            now = read_clock()
+            kind = db.session.scalars(
+                sa.select(SessionType).where(SessionType.slug == type_slug),
+                execution_options=ANYWHERE,
+            ).one()
+            venue = (kind.organisation_id, kind.site_id)
+            wanted = NewLink(kind.id, **{"name": "For a friend of the house", **given})
+            link_id = make_link(*venue, wanted, by="staff", now=now)
+            address = find_link(*venue, link_id, now).address
+            if revoked:
+                revoke_link(*venue, link_id, now=now)
+            db.session.remove()
+            return f"/{BATH}/private/{address}"
+
+    def mails(self, email: str, *, error: str = "") -> None:
+        """What was written to somebody has been sent, or refused for good with these words."""
+        with self.app.app_context():
+            for job in list_jobs(MAIL):
+                found = write(job.payload)
+                if found and found.to == email:
+                    job.attempts = MOST_ATTEMPTS if error else 1
+                    job.done_at, job.error = None if error else read_clock(), error
+            db.session.commit()
+            db.session.remove()
+
+    def let_the_offer_run_out(self, slot: Slot) -> None:
+        """As if who was offered a place of this session had not looked at their mail."""
+        with self.app.app_context():
+            row = fetch(Session, slot.id)
+            db.session.execute(
+                sa.update(SessionBooking)
+                .where(
+                    SessionBooking.session_id == slot.id,
+                    SessionBooking.offered_at.is_not(None),
+                    SessionBooking.cancelled_at.is_(None),
+                    SessionBooking.status != "confirmed",
+                )
+                .values(expires_at=read_clock() - dt.timedelta(minutes=1)),
+                execution_options=ANYWHERE,
+            )
+            raise_revision(row.organisation_id, [row.session_type_id])
+            db.session.commit()
             db.session.remove()
 
     def places_taken(self, slot: Slot) -> int:
@@ -398,3 +529,21 @@ def staff(visitor: Callable[..., Page], signed_in: Callable[[str], Any]) -> Call
         return visitor(storage_state=signed_in(email), **options)
 
     return open_page
+
+
+@pytest.fixture(params=[True, False], ids=["script", "no-script"])
+def script(request) -> bool:
+    return request.param
+
+
+@pytest.fixture
+def person(visitor: Callable[..., Page], script: bool) -> Callable[[], Page]:
+    """Another browser, with or without scripts."""
+    return lambda: visitor(java_script_enabled=script)
+
+
+@pytest.fixture
+def address(request) -> Callable[[str], str]:
+    """An address that no other story writes to."""
+    story = re.sub(r"\W+", "-", request.node.name).strip("-")[-30:]
+    return lambda name: f"{name}.{story}@example.com"

@@ -1,16 +1,17 @@
 """Every page by axe (WCAG 2.2 AA), in light and dark, wide and narrow; none cut off at its side."""
 
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from changing_stories import CHANGING
 from playwright.sync_api import Page, expect
+from stories import ANA, BATH, IMOGEN, MAREN, Story, at
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 
-BATH = "/stillwater-bath"
-ANA = "ana.reyes@example.com"
-MAREN = "maren@stillwater.example"
-IMOGEN = "imogen@stillwater.example"
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 WHAT = {
     "light": {"type": "tag", "values": LEVELS},
@@ -22,20 +23,6 @@ RUN_AXE = "(what) => axe.run(document, {resultTypes: ['violations'], runOnly: wh
 STAND_STILL = "window.setInterval = () => 0"
 HEIGHT = "Math.max(document.documentElement.scrollHeight, 844)"
 OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
-
-
-@dataclass(frozen=True)
-class Story:
-    """How one comes to a page, as whom, and what the server answers on the way."""
-
-    id: str
-    come: Callable
-    who: str = ""
-    status: int = 200
-
-
-def at(path: str) -> Callable:
-    return lambda page, shop: page.goto(path)
 
 
 def at_day(type_slug: str, state: str, said: str) -> Callable:
@@ -356,7 +343,13 @@ STORIES = [
     Story("answers of a booking", answers_of_a_booking, MAREN),
     Story("private links", at(f"/staff{BATH}/links"), IMOGEN),
     Story("private links with errors", links_with_errors, IMOGEN, status=422),
+    *CHANGING,
 ]
+
+NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")
+
+TOLD: set[str] = set()
+"""Where the stories have been."""
 
 
 @pytest.fixture
@@ -368,6 +361,7 @@ def look(visitor, signed_in, complaints) -> Callable[[Story], Page]:
         page = visitor(reduced_motion="reduce", **known)
         # The news would change the page between two looks at it.
         page.add_init_script(STAND_STILL)
+        page.on("framenavigated", lambda frame: TOLD.add(urlsplit(frame.url).path))
         return page
 
     return open_page
@@ -394,3 +388,25 @@ def test_no_violation_of_wcag_22_aa_and_nothing_cut_off(look, shop, story):
                 for node in fault["nodes"]
             ]
     assert found == []
+
+
+def test_each_page_has_a_story(shop, request):
+    """Runs after all of them."""
+    chosen = [
+        item for item in request.session.items if "story" in getattr(item, "fixturenames", ())
+    ]
+    if len(chosen) < len(STORIES):
+        pytest.skip("only some stories were told")
+    seen = set()
+    adapter = shop.app.url_map.bind("localhost")
+    for path in TOLD:
+        with contextlib.suppress(HTTPException, RequestRedirect):
+            seen.add(adapter.match(path, method="GET")[0])
+    pages = {
+        rule.endpoint
+        for rule in shop.app.url_map.iter_rules()
+        if "GET" in rule.methods
+        and not rule.rule.endswith(NO_PAGES)
+        and not rule.endpoint.rpartition(".")[2].startswith(("back", "static"))
+    }
+    assert pages - seen == set()

@@ -1,7 +1,6 @@
 """Accounts, forms, memberships and overrides, each as one journey through real browsers."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,28 +13,10 @@ IMOGEN = "imogen@stillwater.example"
 PASSWORD = "river stones at dusk"
 
 
-@pytest.fixture(params=[True, False], ids=["script", "no-script"])
-def script(request) -> bool:
-    return request.param
-
-
-@pytest.fixture
-def person(visitor, script) -> Callable[[], Page]:
-    """Another browser, with or without scripts."""
-    return lambda: visitor(java_script_enabled=script)
-
-
 @pytest.fixture
 def imogen(staff, script) -> Page:
     """The owner at the desk."""
     return staff(IMOGEN, java_script_enabled=script)
-
-
-@pytest.fixture
-def address(request) -> Callable[[str], str]:
-    """An address that no other story writes to."""
-    story = re.sub(r"\W+", "-", request.node.name).strip("-")[-30:]
-    return lambda name: f"{name}.{story}@example.com"
 
 
 def heading(page: Page, text: str | re.Pattern) -> None:

@@ -454,7 +454,7 @@ def test_joining_twice_changes_nothing(ctx):
     found, _ = open_it(invite())
     before = [(row.id, row.account_id) for row in rows(Customer)]
     with transaction():
-        join_guest_bookings(db.session.get(Account, found.id))
+        join_guest_bookings(db.session.get(Account, found.id), now=NOW)
     assert [(row.id, row.account_id) for row in rows(Customer)] == before
 
 

@@ -44,6 +44,12 @@ from services.private_links import (
     renew_address,
     revoke_link,
 )
+from services.session_changes import (
+    cancel_session,
+    find_cancellable_session,
+    find_restorable_session,
+    restore_session,
+)
 from services.waking import release_expired_holds
 
 HOUR = dt.timedelta(hours=1)
@@ -480,3 +486,22 @@ def test_h1_a_revocation_and_holds_at_once_lose_no_place(app):
         assert (row.places_taken, row.places_kept, link.places_kept) == (held, 0, 0)
         assert link.uses == held
         assert examine() == []
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_a_link_may_be_used_again_when_the_venue_cancels_the_session(evening, kind, kept):
+    link = new(kind, evening if kept else None, max_uses=1, places_kept=kept)
+    buy(evening, hold(evening, link))
+    row = (kind.organisation_id, kind.site_id, evening.id)
+    seen = find_cancellable_session(*row, now=NOW).impact.mark
+    cancel_session(*row, reason="Boiler", seen=seen, now=NOW)
+    assert numbers(evening, link) == (0, kept, 0, kept)
+    restore_session(*row, seen=find_restorable_session(*row, now=NOW).clash_mark, now=NOW)
+    buy(evening, hold(evening, link), email="ben@example.com")
+    assert numbers(evening, link) == (1, max(0, kept - 1), 1, max(0, kept - 1))
+    ended = db.session.scalars(
+        sa.select(SessionBooking).where(SessionBooking.cancelled_at.is_not(None)),
+        execution_options=ANYWHERE,
+    ).one()
+    assert (ended.cancelled_by, ended.cancel_reason, ended.sequence) == ("venue", "Boiler", 1)
+    well()

@@ -35,11 +35,15 @@ from models import (
     transaction,
 )
 from services.account_closing import close_account
+from services.account_joining import join_guest_bookings
 from services.accounts import viewer_of
 from services.basket import change_guests, drop_line, find_basket, hold_places, rebuild_basket
 from services.cancelling import cancel_for_staff
+from services.changing import door_of_order
 from services.checkout import book_for_staff, confirm_order, find_order
+from services.desk import set_check_in
 from services.doctor import examine
+from services.giving_up import release_places
 from services.lines import live_lines
 from services.places import lock_sessions
 from services.waiting import (
@@ -842,3 +846,56 @@ def test_the_doctor_finds_a_list_that_should_have_been_woken_and_a_broken_offer(
     assert any("no deadline" in text for text in examine(now=NOW))
     with transaction():
         fetch(SessionBooking, entry_of(secret).id).expires_at = NOW + OFFER
+
+
+# Places given up, and people who turn out to be one
+
+
+def given_up(full: Full, number: int = 0, *, now: dt.datetime = NOW) -> str:
+    """The id of a sold line whose places are given to the list."""
+    line_id = find_order(full.sold[number]).items[0].booking.id
+    release_places(door_of_order(full.sold[number], line_id), line_id, 1, now=now)
+    return line_id
+
+
+def test_h10_who_joins_after_a_place_was_given_up_is_offered_it_at_once(ctx):
+    full = Full(1, customer_cancellation_min_duration="P30D")
+    given_up(full)
+    ana = full.join("ana")
+    assert state(ana) == "offered"
+    assert mails("waiting_joined") == mails("waiting_offer") == [entry_of(ana).id]
+    assert examine(now=NOW) == []
+
+
+def test_who_checks_in_keeps_the_places_that_were_given_up(ctx):
+    full = Full(1, customer_cancellation_min_duration="P30D")
+    line_id = given_up(full)
+    ana = full.join("ana")
+    set_check_in(full.organisation_id, full.site.id, line_id, arrived=True, now=NOW)
+    assert state(ana) == "waiting"
+    with pytest.raises(OfferOver):
+        accept(ana, now=NOW)
+    source = fetch(SessionBooking, line_id)
+    assert (source.released_places, source.cancelled_at, taken(full)) == (0, None, (1, 1))
+    set_check_in(full.organisation_id, full.site.id, line_id, arrived=False, now=NOW)
+    assert (state(ana), examine(now=NOW)) == ("waiting", [])
+
+
+@pytest.mark.parametrize("is_offered", [False, True])
+def test_a_guest_and_an_account_that_turn_out_to_be_one_wait_once(ctx, is_offered):
+    full = Full(2, parties=(1, 1))
+    account = make_account(email="ben@example.com")
+    guest = full.join("ana", 2)
+    own = full.join("ben", email=account.email, account_id=account.id, now=NOW + MINUTE)
+    if is_offered:
+        full.cancel()
+    with transaction():
+        row = db.session.get(Account, account.id)
+        row.email = row.email_key = "ana@example.com"
+        db.session.flush()
+        join_guest_bookings(row, now=NOW + 2 * MINUTE)
+    kept, ended = (own, guest) if is_offered else (guest, own)
+    assert state(kept, NOW + 2 * MINUTE) == ("offered" if is_offered else "waiting")
+    assert state(ended, NOW + 2 * MINUTE) == "left"
+    assert mails("waiting_closed") == [entry_of(ended).id]
+    assert len(list_own_waiting(account.id, now=NOW + 2 * MINUTE)) == 1

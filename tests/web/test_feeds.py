@@ -258,7 +258,7 @@ def test_the_page_lists_a_week_by_day_and_leads_to_the_offer(visitor, bath):
     # Any date names its week.
     week = visitor.get("/bath/timetable?week=2026-06-17")
     assert len(week.all(".tt-day")) == 2
-    assert "15 Jun to 21 Jun" in week.text(".weeks h2")
+    assert "15 to 21 June" in week.text(".weeks h2")
     assert "Not yet scheduled" in visitor.get("/bath/timetable?week=2026-07-01").text("main")
     assert "A quiet week" in visitor.get("/bath/timetable?week=2026-06-10").text("main")
 

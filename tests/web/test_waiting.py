@@ -120,7 +120,7 @@ def test_waiting_is_no_venues_address():
 
 def test_a_full_session_leads_to_its_waiting_list_and_the_party_goes_along(visitor, full):
     page = visitor.get(f"{full.day_page}&guests=2")
-    link = page.one(f"#slot-{full.session_id} .why a")
+    link = page.one(f"#slot-{full.session_id} .act a")
     assert link.get_text(" ", strip=True).startswith("Join the waitlist")
     form = visitor.get(link["href"])
     assert form.form("#waiting")["guests"] == "2"
