@@ -21,6 +21,7 @@ from models import (
 )
 from services.customers import names_of_accounts
 from services.intake import Completion, completion, own_position
+from services.lines import load_session_at
 from services.places import lock_sessions, raise_revision
 from services.waitlists import count_waiting
 from services.waking import wake
@@ -164,21 +165,7 @@ def find_current_session(organisation_id: str, site_id: str, *, now: dt.datetime
 
 def find_roster(organisation_id: str, site_id: str, session_id: str) -> Roster:
     """The session's confirmed bookings by name; raises NotFound."""
-    row = db.session.scalar(
-        sa.select(Session)
-        .where(
-            Session.organisation_id == organisation_id,
-            Session.site_id == site_id,
-            Session.id == session_id,
-        )
-        .options(
-            joinedload(Session.session_type).selectinload(SessionType.price_rules),
-            joinedload(Session.room),
-            joinedload(Session.practitioner),
-        )
-    )
-    if row is None:
-        raise NotFound("We couldn't find that session.")
+    row = load_session_at(organisation_id, site_id, session_id)
     bookings = db.session.scalars(
         sa.select(SessionBooking)
         .where(

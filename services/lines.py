@@ -81,6 +81,27 @@ def load_session(organisation_id: str, session_id: str) -> Session:
     return found
 
 
+def load_session_at(organisation_id: str, site_id: str, session_id: str) -> Session:
+    """The session of this site, with what its pages show of it; raises NotFound (D1)."""
+    found = db.session.scalar(
+        sa.select(Session)
+        .where(
+            Session.organisation_id == organisation_id,
+            Session.site_id == site_id,
+            Session.id == session_id,
+        )
+        .options(
+            joinedload(Session.session_type).selectinload(SessionType.price_rules),
+            joinedload(Session.room),
+            joinedload(Session.practitioner),
+        )
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound("We couldn't find that session.")
+    return found
+
+
 def new_order(
     organisation_id: str,
     found: Session,

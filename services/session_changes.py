@@ -29,6 +29,7 @@ from models import (
     transaction,
 )
 from services.letters import post_about_bookings
+from services.lines import load_session_at
 from services.places import (
     HOLDING,
     let_go_of_all_on,
@@ -62,7 +63,7 @@ def find_cancellable_session(
 
     Raises NotFound, and WrongState as `cancel_session` would.
     """
-    row = _load(organisation_id, site_id, session_id)
+    row = load_session_at(organisation_id, site_id, session_id)
     if row.deleted_at is not None:
         raise WrongState("This session was cancelled already.")
     impact = _impact(_lines(organisation_id, session_id, now))
@@ -91,7 +92,7 @@ def cancel_session(
         lines = _lines(organisation_id, session_id, now)
         _lock_orders(organisation_id, {line.order_id for line in lines})
         lock_sessions(organisation_id, [session_id])
-        row = _load(organisation_id, site_id, session_id)
+        row = load_session_at(organisation_id, site_id, session_id)
         if row.deleted_at is not None:
             return
         let_go_of_expired_on(organisation_id, session_id, now)
@@ -119,7 +120,7 @@ def find_restorable_session(
 
     Raises NotFound, and WrongState as `restore_session` would.
     """
-    row = _load(organisation_id, site_id, session_id)
+    row = load_session_at(organisation_id, site_id, session_id)
     if row.deleted_at is None:
         raise WrongState("This session takes place. There is nothing to restore.")
     _check_restoring(row, now)
@@ -136,7 +137,7 @@ def restore_session(
     """
     with transaction():
         lock_sessions(organisation_id, [session_id])
-        row = _load(organisation_id, site_id, session_id)
+        row = load_session_at(organisation_id, site_id, session_id)
         if row.deleted_at is None:
             return
         _check_restoring(row, now)
@@ -199,28 +200,8 @@ def change_capacity(
         raise_revision(organisation_id, [row.session_type_id])
 
 
-def _load(organisation_id: str, site_id: str, session_id: str) -> Session:
-    row = db.session.scalar(
-        sa.select(Session)
-        .where(
-            Session.organisation_id == organisation_id,
-            Session.site_id == site_id,
-            Session.id == session_id,
-        )
-        .options(
-            joinedload(Session.session_type),
-            joinedload(Session.room),
-            joinedload(Session.practitioner),
-        )
-        .execution_options(populate_existing=True)
-    )
-    if row is None:
-        raise NotFound("We couldn't find that session.")
-    return row
-
-
 def _load_live(organisation_id: str, site_id: str, session_id: str, now: dt.datetime) -> Session:
-    row = _load(organisation_id, site_id, session_id)
+    row = load_session_at(organisation_id, site_id, session_id)
     if row.deleted_at is not None:
         raise NotFound("This session was cancelled. Restore it before you change it.")
     if row.end_time <= now:

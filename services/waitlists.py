@@ -17,7 +17,7 @@ from domain.waiting import has_room, waiting_refusal
 from models import Customer, Order, Session, SessionBooking, SessionType, Site, db, unbound
 from services.checkout import SOLD
 from services.facts import Venue, offer_of, slot_of, venue_of
-from services.lines import BY_SECRET, asks_for_names
+from services.lines import BY_SECRET, asks_for_names, load_session_at
 from services.waking import Queue, entries_query, is_open_offer, read_queue
 
 _EVERYWHERE = unbound("an account is one person's sign-in for the whole installation")
@@ -160,20 +160,8 @@ def find_waitable(
 
     `type_id` is the only type that a private address shows.
     """
-    found = db.session.scalar(
-        sa.select(Session)
-        .where(
-            Session.organisation_id == organisation_id,
-            Session.site_id == site_id,
-            Session.id == session_id,
-        )
-        .options(
-            joinedload(Session.session_type).selectinload(SessionType.price_rules),
-            joinedload(Session.room),
-            joinedload(Session.practitioner),
-        )
-    )
-    if found is None or not _is_shown(found.session_type, viewer, type_id):
+    found = load_session_at(organisation_id, site_id, session_id)
+    if not _is_shown(found.session_type, viewer, type_id):
         raise NotFound("We couldn't find that session.")
     site = db.session.scalars(
         sa.select(Site).where(Site.organisation_id == organisation_id, Site.id == site_id)
@@ -198,17 +186,7 @@ def list_waiting(
     organisation_id: str, site_id: str, session_id: str, *, now: dt.datetime
 ) -> WaitingList:
     """The session's live entries in their order; raises NotFound (W1, W5)."""
-    found = db.session.scalar(
-        sa.select(Session)
-        .where(
-            Session.organisation_id == organisation_id,
-            Session.site_id == site_id,
-            Session.id == session_id,
-        )
-        .options(joinedload(Session.room), joinedload(Session.session_type))
-    )
-    if found is None:
-        raise NotFound("We couldn't find that session.")
+    found = load_session_at(organisation_id, site_id, session_id)
     entries = db.session.scalars(
         entries_query(organisation_id, session_id).options(joinedload(SessionBooking.order))
     ).all()

@@ -22,6 +22,7 @@ from services.basket import hold_places
 from services.cancelling import cancel_for_staff
 from services.checkout import find_order
 from services.places import lock_sessions
+from services.session_changes import cancel_session, find_cancellable_session
 from services.waiting import accept, decline, join, leave
 from services.waitlists import find_standing
 from services.waking import release_expired_holds, wake, wake_forgotten
@@ -253,4 +254,32 @@ def test_w2_accepting_a_released_place_against_its_cancellation_gives_it_away_on
         assert answer in (first, "offer_over")
         mine, theirs = states(storm, secrets, NOW)
         assert (mine, theirs) == ("booked" if answer == first else "offered", "waiting")
+        assert is_sound(storm)
+
+
+def test_m6_accepting_against_the_venue_that_cancels_the_session_is_one_truth(storm):
+    """Booked first, the venue sees another session than the one it wanted to cancel (S3)."""
+    with storm.app_context():
+        house = House()
+        ids = (house.organisation_id, house.site_id)
+    for _ in range(ROUNDS):
+        with storm.app_context():
+            row, booking, secrets = house.open()
+            house.cancel(booking)
+            seen = find_cancellable_session(*ids, row, now=NOW).impact.mark
+            db.session.remove()
+        first = secrets[0]
+        answer, ended = together(
+            storm,
+            lambda one=first: accept(one, now=NOW),
+            lambda row=row, seen=seen: cancel_session(
+                *ids, row, reason="Flooding", seen=seen, now=NOW
+            ),
+        )
+        [mine] = states(storm, secrets, NOW)
+        if answer == first:
+            assert mine == "booked"
+            assert ended is not None, "what the venue saw is no longer true"
+        else:
+            assert (answer, mine, ended) == ("offer_over", "closed", None)
         assert is_sound(storm)

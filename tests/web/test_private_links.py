@@ -23,6 +23,7 @@ from models import PrivateLink, Session, SessionType, Site, db
 from services.cancelling import cancel_for_staff
 from services.checkout import find_order
 from services.doctor import examine
+from services.places import raise_revision
 from services.private_links import NewLink, make_link, revoke_link
 from services.waking import release_expired_holds
 
@@ -417,7 +418,8 @@ def sold_out(shop, make):
         row.waitlist_enabled, row.capacity, kind.visibility = True, 2, "public"
         db.session.commit()
         order = make_order(row, guests=2, email="sold@example.com")
-        kind.visibility = "link_only"
+        fetch(SessionType, shop["kind"]).visibility = "link_only"
+        raise_revision(shop["organisation"], [shop["kind"]])
         db.session.commit()
         return find_order(order).items[0].booking.id
 

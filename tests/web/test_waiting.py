@@ -26,6 +26,7 @@ from services.cancelling import cancel_for_staff
 from services.checkout import find_order
 from services.demo_house import RESERVED_SLUGS
 from services.doctor import examine
+from services.places import raise_revision
 from services.waiting import join, leave
 from services.waking import release_expired_holds
 
@@ -347,6 +348,36 @@ def test_the_shop_shows_full_while_an_offer_is_open(visitor, other_visitor, full
     page = other_visitor.get(full.day_page)
     assert "Full" in page.text(f"#slot-{full.session_id}")
     assert not page.all(f"#slot-{full.session_id} form")
+
+
+@pytest.mark.parametrize("has_list", [True, False])
+def test_r10_w1_a_place_on_offer_is_free_nowhere_in_public(
+    visitor, other_visitor, full, free, make, has_list
+):
+    """Calendar, day, month strip, timetable, its feed and what the shop suggests say the same."""
+    join_as(visitor, full, guests="2")
+    free()
+
+    def close_list() -> None:
+        fetch(Session, full.session_id).waitlist_enabled = has_list
+        raise_revision(full.organisation_id, [full.type_id])
+        db.session.commit()
+
+    make(close_list)
+    page = other_visitor.get(full.day_page)
+    cell = page.one(f"#day-{full.day}")
+    assert ("waitlist" in cell.get_text().casefold()) == has_list
+    assert "is-soldout" in str(cell) or "full" in str(cell).casefold()
+    assert "£" not in cell.get_text()
+    assert bool(page.all(f"#slot-{full.session_id} .why a")) == has_list
+    said = "Full, with a waitlist" if has_list else "Full"
+    timetable = other_visitor.get(f"/{full.slug}/timetable")
+    assert said in timetable.text("td.state")
+    feed = other_visitor.client.get(f"/{full.slug}/timetable.ics").get_data(as_text=True)
+    assert f"{said.replace(',', chr(92) + ',')}." in feed.replace("\r\n ", "")
+    assert "left" not in page.text(f"#slot-{full.session_id} .left")
+    for words in ("1 place", "2 places", "places left"):
+        assert words not in timetable.text("main") + feed
 
 
 def test_a_signed_in_customer_finds_the_entry_among_the_own_bookings(visitor, full, free, make):
