@@ -5,7 +5,7 @@ import os
 from collections import Counter
 
 import pytest
-from factories import NOW, make_organisation, make_session, make_site, make_type
+from factories import NOW, fetch, make_organisation, make_session, make_site, make_type
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
