@@ -254,7 +254,7 @@ def mail_opened(page: Page, shop) -> None:
 
 def notices_with_errors(page: Page, shop) -> None:
     page.goto(f"{STAFF}/notices")
-    page.get_by_label("Minutes to decide").fill("none")
+    page.get_by_label("Minutes to decide").fill("1")
     press(page, "Save")
     expect(page.locator(".summary")).to_be_visible()
 

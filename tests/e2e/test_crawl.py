@@ -123,6 +123,8 @@ class Crawler:
 
     def enqueue(self, url: str, source: str) -> None:
         parts = urlsplit(url)
+        if IS_PRIVATE.match(parts.path):
+            self.walked.private.add(parts.path)
         if parts.netloc not in ("", "localhost") or parts.scheme not in ("", "http"):
             return
         url = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -147,10 +149,8 @@ class Crawler:
     def visit(self, url: str, source: str) -> None:
         answer = self.client.get(url)
         self.judge(answer, f"{url}, linked from {source}")
-        if IS_PRIVATE.match(url):
-            # Whoever has the address may see it; from there on they would know.
-            self.walked.private.add(url)
-        else:
+        # Whoever has a private address may see what it opens; from there on they would know.
+        if not IS_PRIVATE.match(url):
             self.read(answer, url)
         answer.close()
 
