@@ -439,7 +439,7 @@ def waiting_at(address, shop):
 
 def test_w1_who_has_the_address_waits_is_offered_and_books(visitor, shop, sold_out, make):
     day = f"{shop['own']}?date=2026-06-12"
-    link = visitor.get(day).one(f"#slot-{shop['session']} .why a")
+    link = visitor.get(day).one(f"#slot-{shop['session']} .act a")
     assert link["href"] == f"{waiting_at(shop['own'], shop)}?guests=1"
     page = visitor.get(link["href"])
     headers = page.response.headers
