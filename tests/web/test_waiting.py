@@ -369,7 +369,7 @@ def test_r10_w1_a_place_on_offer_is_free_nowhere_in_public(
     assert ("waitlist" in cell.get_text().casefold()) == has_list
     assert "is-soldout" in str(cell) or "full" in str(cell).casefold()
     assert "£" not in cell.get_text()
-    assert bool(page.all(f"#slot-{full.session_id} .why a")) == has_list
+    assert bool(page.all(f"#slot-{full.session_id} .act a")) == has_list
     said = "Full, with a waitlist" if has_list else "Full"
     timetable = other_visitor.get(f"/{full.slug}/timetable")
     assert said in timetable.text("td.state")
