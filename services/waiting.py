@@ -4,7 +4,7 @@ A party that misses or declines its offer is off the list, and may join again at
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -83,6 +83,7 @@ __all__ = [
 
 OVERLAPS = "You took a place at a time that overlaps with it."
 TAKEN_OFF = "The venue took you off the list."
+NOT_OPEN = "This offer was over already, so there was nothing to say no to."
 CHANGED = "Your offer has just changed. Look at this page again."
 
 
@@ -179,13 +180,16 @@ def accept(
 
 
 def decline(secret: str, *, now: dt.datetime) -> None:
-    """Say no to an offer: the party is off the list, and the places go to the next (W2)."""
-    _go(secret, now=now)
+    """Say no to an open offer: the party is off the list, the places go to the next (W2).
+
+    Raises OfferOver when there is none any more: who waits again meanwhile goes on waiting.
+    """
+    _go(secret, is_open_offer, now=now)
 
 
 def leave(secret: str, *, now: dt.datetime) -> None:
     """Off the list with one press; repeating changes nothing (W4). Raises WrongState if booked."""
-    _go(secret, now=now)
+    _go(secret, lambda _entry, _now: True, now=now)
 
 
 def offer_by_hand(organisation_id: str, site_id: str, booking_id: str, *, now: dt.datetime) -> str:
@@ -372,7 +376,9 @@ def _open_entry(order: Order, now: dt.datetime) -> SessionBooking:
     raise OfferOver("This offer has run out, so the place went to the next party.")
 
 
-def _go(secret: str, *, now: dt.datetime) -> None:
+def _go(
+    secret: str, may_go: Callable[[SessionBooking, dt.datetime], bool], *, now: dt.datetime
+) -> None:
     organisation_id = _organisation_of(secret)
 
     def deed() -> None:
@@ -381,6 +387,8 @@ def _go(secret: str, *, now: dt.datetime) -> None:
             raise WrongState("This is booked already. See your booking to change it.")
         entry = lines_of(order)[0]
         session_id, type_id = entry.session_id, entry.session_type_id
+        if not may_go(entry, now):
+            raise OfferOver(NOT_OPEN)
         if end_entry(entry, by="customer", now=now):
             wake(organisation_id, [session_id], now=now)
             raise_revision(organisation_id, [type_id])

@@ -131,5 +131,6 @@ def _letter(
         small=small,
         is_useful=is_useful,
         site=order.site,
-        details=(details_of(standing.entry),),
+        # Whoever is off the list has nothing to pay.
+        details=(details_of(standing.entry, is_priced=standing.entry.cancelled_at is None),),
     )

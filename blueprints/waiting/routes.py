@@ -170,6 +170,10 @@ def refuse(secret: str) -> Any:
         decline(secret, now=utcnow())
     except WrongState:
         return redirect(url_for("bookings.booking", secret=secret), code=303)
+    except OfferOver as over:
+        # The page that follows says where the party stands now.
+        flash(over.sentence, "warn")
+        return redirect(url_for("waiting.entry", secret=secret), code=303)
     flash("You said no to the offer. The places go to the next party.", "ok")
     return redirect(url_for("waiting.entry", secret=secret), code=303)
 

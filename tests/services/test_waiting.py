@@ -343,7 +343,8 @@ def test_w2_declining_passes_the_place_on_and_ends_the_entry(ctx):
     first, second = full.join("ana"), full.join("ben")
     full.cancel()
     decline(first, now=NOW + MINUTE)
-    decline(first, now=NOW + MINUTE)
+    with pytest.raises(OfferOver):
+        decline(first, now=NOW + MINUTE)
     assert (state(first), state(second)) == ("left", "offered")
     again = full.join("ana", now=NOW + 2 * MINUTE)
     assert find_standing(again, now=NOW).position == 2
@@ -747,6 +748,9 @@ def test_a_release_that_is_taken_back_puts_its_offer_back_into_its_place(ctx):
     released(full, 0, 0)
     assert [state(secret) for secret in (ana, ben)] == ["waiting", "waiting"]
     assert find_standing(ana, now=NOW).position == 1
+    with pytest.raises(OfferOver):
+        decline(ana, now=NOW)
+    assert state(ana) == "waiting"
     with pytest.raises(OfferOver):
         accept(ana, now=NOW)
 
