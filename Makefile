@@ -21,11 +21,8 @@ install: .venv/.dev .venv/.browser ## Set up everything for running and testing
 run: .venv/.run ## Run the shop with demo data on http://127.0.0.1:8000 (PORT=… for another port)
 	@$(RUN)
 
-test: .venv/.browser check ## Check, then run all tests on SQLite and again on PostgreSQL
-	@echo "== Tests on SQLite"
-	@TEST_DATABASE= $(PY) -m pytest
-	@echo "== Tests on PostgreSQL"
-	@TEST_DATABASE=postgresql $(PY) -m pytest
+test: .venv/.browser check ## Check, then run all tests on SQLite and beside it on PostgreSQL
+	@scripts/test.sh
 
 check: .venv/.dev ## Lint, format, types, layers and templates, without running anything
 	@echo "== ruff check";  $(PY) -m ruff check .

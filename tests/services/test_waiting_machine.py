@@ -464,6 +464,8 @@ class Queue(RuleBasedStateMachine):
         assert examine(now=self.now) == self.wrong_before
 
 
+# Ten thousand steps take a few minutes of a busy machine.
+@pytest.mark.timeout(1200)
 def test_w1_h10_no_order_of_deeds_jumps_the_queue_or_loses_a_place():
     thorough = os.environ.get("TEST_DATABASE") != "postgresql"
     run_state_machine_as_test(
