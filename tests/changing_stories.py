@@ -339,7 +339,7 @@ CHANGING = [
     Story("cancel a booking, too late", on_line("cancellation", hours=LATE)),
     Story("fewer guests", on_line("guests")),
     Story("fewer guests, alone", on_line("guests", guests=1)),
-    Story("fewer guests, with errors", then_press(named_guests, "Take them out"), status=422),
+    Story("fewer guests, with errors", then_press(named_guests, "Cancel their places"), status=422),
     Story("move a booking", on_line("move")),
     Story("move a booking, confirm", chosen_time),
     Story("move a booking, too late", on_line("move", hours=LATE)),
@@ -350,7 +350,7 @@ CHANGING = [
     Story("guests by staff", on_booking("guests"), MAREN),
     Story(
         "guests by staff, with errors",
-        then_press(on_booking("guests"), "Take them out"),
+        then_press(on_booking("guests"), "Cancel their places"),
         MAREN,
         status=422,
     ),
