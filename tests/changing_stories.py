@@ -105,7 +105,7 @@ def own_page(page: Page, shop) -> None:
     page.goto("/account/")
     press(page, "Make a calendar address|New address")
     expect(page.locator("#feed-url")).to_be_visible()
-    expect(page.get_by_role("heading", name="Waiting", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="On the waitlist", exact=True)).to_be_visible()
 
 
 # What a customer changes
