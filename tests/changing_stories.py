@@ -41,6 +41,13 @@ def join_form(page: Page, shop) -> None:
     heading(page, "Join the waitlist")
 
 
+def join_by_private_address(page: Page, shop) -> None:
+    slot = shop.own_session("friends-of-the-weir", capacity=1)
+    shop.take_by_staff(slot, "Early Edda")
+    page.goto(f"{shop.private_address}/sessions/{slot.id}/waiting")
+    heading(page, "Join the waitlist")
+
+
 def joining_where_there_is_room(page: Page, shop) -> None:
     slot = shop.own_session(capacity=3, waitlist_enabled=True)
     page.goto(f"{BATH}/sessions/{slot.id}/waiting")
@@ -330,6 +337,7 @@ CHANGING = [
     Story("offer that ran out", missed),
     Story("left the waitlist", left),
     Story("waitlist at the desk", desk_list, MAREN),
+    Story("waitlist by a private address", join_by_private_address),
     Story("waitlist at the desk, nobody", empty_desk_list, MAREN),
     Story("my bookings, waiting and a feed", own_page, ANA),
     Story("ticket", ticket),

@@ -26,7 +26,7 @@ from models import Order, Session, SessionBooking, SessionType, Site, db
 from services.basket import hold_places
 from services.cancelling import cancel
 from services.changing import door_of_order
-from services.checkout import confirm_order, find_order
+from services.checkout import book_for_staff, confirm_order, find_order
 from services.giving_up import release_places
 from services.letters import MAIL
 from services.outbox import MOST_ATTEMPTS, list_jobs
@@ -335,6 +335,15 @@ class Shop:
             )
             db.session.remove()
             return order
+
+    def take_by_staff(self, slot: Slot, name: str) -> None:
+        """The desk gives somebody a place, and the session has a waiting list from now on."""
+        with self.app.app_context():
+            row = fetch(Session, slot.id)
+            row.waitlist_enabled = True
+            db.session.commit()
+            book_for_staff(row.organisation_id, slot.id, name=name, guests=1, now=read_clock())
+            db.session.remove()
 
     def wait(self, slot: Slot, name: str, guests: int = 1, *, email: str = "") -> str:
         """Somebody joins the waiting list; the path of the entry's page."""
