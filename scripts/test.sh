@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run every test on SQLite and, beside it, on PostgreSQL: each waits a lot, so together they take little longer.
+# Run every test on SQLite and on PostgreSQL. Those without a browser run side by side, for they wait a lot; browsers want the machine to themselves.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,13 +12,19 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-echo "== Tests on SQLite, and beside them on PostgreSQL (shown at the end)"
-TEST_DATABASE=postgresql .venv/bin/python -m pytest "$@" >"$log" 2>&1 &
-other=$!
+run_on() { TEST_DATABASE="$1" .venv/bin/python -m pytest "${@:2}"; }
 failed=0
-TEST_DATABASE="" .venv/bin/python -m pytest "$@" || failed=1
-echo "== Tests on PostgreSQL"
+
+echo "== Tests on SQLite, and beside them on PostgreSQL (shown when both are done)"
+TEST_DATABASE=postgresql .venv/bin/python -m pytest --ignore tests/e2e >"$log" 2>&1 &
+other=$!
+run_on "" --ignore tests/e2e || failed=1
 wait "$other" || failed=1
 other=""
+echo "== Tests on PostgreSQL"
 cat "$log"
+echo "== Tests in a browser, on SQLite"
+run_on "" tests/e2e || failed=1
+echo "== Tests in a browser, on PostgreSQL"
+run_on postgresql tests/e2e || failed=1
 exit "$failed"

@@ -106,7 +106,10 @@ def test_back_shows_whole_pages_after_swaps(visitor, shop):
     first = page.locator("#month-name").inner_text()
     page.locator("#turn-chevron-right").click()
     expect(page.locator("#month-name")).to_have_text("July 2026")
+    # Nobody presses again before the address has followed; a busy machine could.
+    expect(page).to_have_url(re.compile(r"month=2026-07$"))
     open_day(page, slot)
+    expect(page).to_have_url(re.compile(f"date={slot.date}"))
     day = page.locator("#day-h").inner_text()
     book_button(page, slot).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your details")
