@@ -141,25 +141,28 @@ def take_account(browser: Browser, address: str) -> None:
     take(page, "my-bookings")
 
 
-def take_desk(browser: Browser, address: str) -> None:
+def open_desk(browser: Browser, address: str, email: str, password: str) -> Page:
+    """The back office as one of the demo's staff sees it first."""
     page = open_page(browser, width=1280, height=900, scheme="light")
     page.goto(f"{address}/staff/sign-in")
-    page.locator("input[type=email]").fill("maren@stillwater.example")
-    page.locator("input[type=password]").fill("thermal-waters")
+    page.locator("input[type=email]").fill(email)
+    page.locator("input[type=password]").fill(password)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/staff/stillwater-bath/")
+    page.wait_for_url("**/staff/**")
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+def take_desk(browser: Browser, address: str) -> None:
+    page = open_desk(browser, address, "maren@stillwater.example", "thermal-waters")
+    page.goto(f"{address}/staff/stillwater-bath/")
     take(page, "schedule")
     page.goto(f"{address}/staff/stillwater-bath/roster")
     take(page, "roster")
 
 
 def take_links(browser: Browser, address: str) -> None:
-    page = open_page(browser, width=1280, height=900, scheme="light")
-    page.goto(f"{address}/staff/sign-in")
-    page.locator("input[type=email]").fill("imogen@stillwater.example")
-    page.locator("input[type=password]").fill("river-before-dawn")
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_load_state("networkidle")
+    page = open_desk(browser, address, "imogen@stillwater.example", "river-before-dawn")
     page.goto(f"{address}/staff/stillwater-bath/links")
     take(page, "private-links")
 

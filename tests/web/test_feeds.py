@@ -20,7 +20,9 @@ from icalendar import Calendar
 
 from models import Session, SessionBooking, SessionType, db
 from services.account_closing import close_account
+from services.changing import door_of_order
 from services.feeds import find_feed_key
+from services.moving import move
 from services.places import raise_revision
 from services.session_changes import (
     cancel_session,
@@ -139,6 +141,25 @@ def test_e3_a_cancelled_booking_stays_under_its_uid_with_a_higher_sequence(app, 
     assert (int(event["sequence"]), str(event["status"])) == (1, "CANCELLED")
     assert event.decoded("last-modified") == NOW + HOUR
     assert answer.headers["ETag"] != first.headers["ETag"]
+
+
+def test_e3_a_moved_booking_stays_under_its_uid_at_its_new_time(app, visitor, ana, make):
+    visitor.post("/account/feed", {}, 303)
+    path, uid = feed_path(app, ana), f"{ana['lines'][0]}@sundial"
+    before = events(visitor.client.get(path))[uid]
+
+    def move_it():
+        line = fetch(SessionBooking, ana["lines"][0])
+        kind = fetch(SessionType, line.session_type_id)
+        later = make_session(kind, local_start="2026-06-13T18:00")
+        line = fetch(SessionBooking, ana["lines"][0])
+        move(door_of_order(line.order.secret, line.id), line.id, later.id, now=NOW + HOUR)
+
+    make(move_it)
+    after = events(visitor.client.get(path))[uid]
+    assert after.decoded("dtstart") - before.decoded("dtstart") == 24 * HOUR
+    assert int(after["sequence"]) == int(before["sequence"]) + 1
+    assert str(after["status"]) == "CONFIRMED"
 
 
 def test_renewing_stopping_or_closing_ends_the_old_address(app, visitor, ana, make):
