@@ -246,8 +246,10 @@ def test_a_tampered_or_foreign_link_is_told_apart_from_nothing(visitor, make, la
     ask(visitor, "password-reset")
     link, reset = last_link("sign_in"), last_link("reset")
     token = link.rpartition("/")[2]
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     wrong = [
-        link[:-1] + ("A" if link[-1] != "A" else "B"),
+        # Four last letters in a row carry the same bits.
+        *(link[:-1] + letter for letter in letters if letter != link[-1]),
         link[:-4],
         "/account/sign-in-link/x",
         "/account/sign-in-link/" + "x" * 2000,
