@@ -8,9 +8,16 @@ from flask import current_app
 from blueprints.clock import read_clock
 from blueprints.mailing import Refused, Undeliverable, deliver
 from services.letters import MAIL
+from services.long_works import LONG_WORK, carry_on
 from services.outbox import Work, claim_job, fail, finish, give_up
+from services.work_steps import STEPS
 
-DEEDS: dict[str, Callable[[Work], str]] = {MAIL: deliver}
+
+def _carry_on(work: Work) -> str:
+    return carry_on(work.organisation_id or "", str(work.payload["work"]), STEPS, now=read_clock())
+
+
+DEEDS: dict[str, Callable[[Work], str]] = {MAIL: deliver, LONG_WORK: _carry_on}
 
 DRAIN_SECONDS = 5.0
 """A round's share for the outbox, so that a slow mail server holds up nothing else."""

@@ -3,6 +3,7 @@
 from models.base import Base, db, install_sqlite, new_object_id, new_uuid, transaction
 from models.intake import BOOKER, IntakeAnswer, IntakeForm
 from models.job import Job
+from models.long_work import LongWork
 from models.order import Guest, IdempotencyKey, LedgerEntry, Order, OrderItem, SessionBooking
 from models.people import (
     RIGHTS,
@@ -17,7 +18,20 @@ from models.people import (
 from models.private_link import PrivateLink
 from models.session import Session
 from models.session_type import PriceRule, RecurrenceGroup, RecurrenceStartTime, SessionType
-from models.venue import Category, Media, Organisation, Practitioner, Room, Site, Zone
+from models.venue import (
+    Category,
+    ClosedDay,
+    Media,
+    MediaFile,
+    Organisation,
+    Practitioner,
+    Room,
+    Site,
+    TimeOff,
+    Zone,
+    practitioner_sites,
+    practitioner_types,
+)
 from models.walls import Unbound, install_walls, unbound
 from models.wording import LetterWording
 
@@ -28,6 +42,7 @@ __all__ = [
     "AccountLink",
     "Base",
     "Category",
+    "ClosedDay",
     "Customer",
     "Guest",
     "IdempotencyKey",
@@ -36,7 +51,9 @@ __all__ = [
     "Job",
     "LedgerEntry",
     "LetterWording",
+    "LongWork",
     "Media",
+    "MediaFile",
     "Membership",
     "MembershipType",
     "Order",
@@ -54,6 +71,7 @@ __all__ = [
     "SignInTry",
     "Site",
     "StaffGrant",
+    "TimeOff",
     "Unbound",
     "Zone",
     "db",
@@ -61,6 +79,8 @@ __all__ = [
     "install_walls",
     "new_object_id",
     "new_uuid",
+    "practitioner_sites",
+    "practitioner_types",
     "transaction",
     "unbound",
 ]

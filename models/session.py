@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, LocalDateTime, Minor, ObjectId, Tenant
+from models.base import Base, LocalDateTime, Minor, ObjectId, Tenant, one_of
 from models.session_type import SessionType
 from models.venue import Practitioner, Room
 
@@ -25,6 +25,7 @@ class Session(Tenant, Base):
             name="parties_within_limit",
         ),
         sa.CheckConstraint("price IS NULL OR price >= 0", name="price_not_negative"),
+        one_of("withdrawn_by", "series", "archive", "closed_day"),
         sa.Index("ix_sessions_type_local_start", "session_type_id", "local_start"),
         sa.Index("ix_sessions_site_local_start", "site_id", "local_start"),
         sa.Index("ix_sessions_room_start", "room_id", "start_time"),
@@ -56,6 +57,9 @@ class Session(Tenant, Base):
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]
     deleted_at: Mapped[dt.datetime | None]
+    # Set while `deleted_at` is, when no person cancelled it: its series, type or day did, and
+    # brings it back (R24, R25); NULL says "by hand", and it stays away.
+    withdrawn_by: Mapped[str | None]
     # What those who had booked were told when it was cancelled.
     cancel_reason: Mapped[str] = mapped_column(default="")
 

@@ -69,6 +69,10 @@ class SessionType(Tenant, Base):
     # References to other offerings: at confirmation, and while booking (OfferingRef).
     upsell_offerings: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
     cross_sell_offerings: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
+    related_retail_offerings: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
+    # For search engines; empty ones fall back on name and summary.
+    meta_title: Mapped[str] = mapped_column(default="")
+    meta_description: Mapped[str] = mapped_column(default="")
     # The form in force, None when nothing is asked; kept in step by the service that saves forms.
     intake_form_version: Mapped[int | None]
     intake_asks_guests: Mapped[bool] = mapped_column(default=False)
@@ -132,15 +136,32 @@ class RecurrenceGroup(Tenant, Base):
     recurrence_end: Mapped[dt.date | None]
     deleted_at: Mapped[dt.datetime | None]
 
-    start_times: Mapped[list["RecurrenceStartTime"]] = relationship(
+    every_start_time: Mapped[list["RecurrenceStartTime"]] = relationship(
         order_by="RecurrenceStartTime.value"
+    )
+    start_times: Mapped[list["RecurrenceStartTime"]] = relationship(
+        primaryjoin="and_(RecurrenceGroup.id == RecurrenceStartTime.recurrence_group_id,"
+        " RecurrenceStartTime.deleted_at.is_(None))",
+        order_by="RecurrenceStartTime.value",
+        overlaps="every_start_time",
     )
 
 
 class RecurrenceStartTime(Tenant, Base):
     __tablename__ = "recurrence_start_times"
-    __table_args__ = (sa.UniqueConstraint("recurrence_group_id", "value"),)
+    __table_args__ = (
+        sa.Index(
+            "uq_recurrence_start_times_live_value",
+            "recurrence_group_id",
+            "value",
+            unique=True,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        ),
+    )
 
     id: Mapped[ObjectId]
     recurrence_group_id: Mapped[str] = mapped_column(sa.ForeignKey("recurrence_groups.id"))
     value: Mapped[dt.time]
+    # Taken out of the pattern: its sessions keep their identity, and come back with it.
+    deleted_at: Mapped[dt.datetime | None]

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, ObjectId, Tenant, Uuid, one_of
+from models.base import Base, LocalDateTime, ObjectId, Tenant, Uuid, one_of
+
+_EARLY, _LATE = dt.time(7), dt.time(22)
 
 
 class Organisation(Base):
@@ -22,6 +24,7 @@ class Site(Tenant, Base):
     __tablename__ = "sites"
     __table_args__ = (
         sa.CheckConstraint("hold_minutes BETWEEN 1 AND 45", name="hold_minutes_sane"),
+        sa.CheckConstraint("few_left BETWEEN 0 AND 100", name="few_left_sane"),
         sa.CheckConstraint("offer_minutes BETWEEN 5 AND 2880", name="offer_minutes_sane"),
         sa.CheckConstraint("reminder_hours BETWEEN 0 AND 168", name="reminder_hours_sane"),
         one_of("cancelled_session_notices", "everyone", "confirmed", "nobody"),
@@ -38,8 +41,12 @@ class Site(Tenant, Base):
     locale: Mapped[str] = mapped_column(default="en_GB")
     email: Mapped[str] = mapped_column(default="")
     phone: Mapped[str] = mapped_column(default="")
-    opens_at: Mapped[dt.time] = mapped_column(default=dt.time(7))
-    closes_at: Mapped[dt.time] = mapped_column(default=dt.time(22))
+    # By weekday "07:00" and "22:00"; a day that is not named is closed every week.
+    opening_hours: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # With so many places left or fewer a session is "nearly gone".
+    few_left: Mapped[int] = mapped_column(default=4)
+    # Where revenue may go; a type names one of them (R22).
+    revenue_centres: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
     hold_minutes: Mapped[int] = mapped_column(default=15)
     # How long a party from the waiting list may think it over.
     offer_minutes: Mapped[int] = mapped_column(default=120)
@@ -57,8 +64,35 @@ class Site(Tenant, Base):
         return ZoneInfo(self.zone)
 
     @property
+    def opens_at(self) -> dt.time:
+        """The earliest opening of the week; 07:00 where no hours are set."""
+        return min(
+            (dt.time.fromisoformat(h[0]) for h in self.opening_hours.values()), default=_EARLY
+        )
+
+    @property
+    def closes_at(self) -> dt.time:
+        """The latest closing of the week; 22:00 where no hours are set."""
+        return max(
+            (dt.time.fromisoformat(h[1]) for h in self.opening_hours.values()), default=_LATE
+        )
+
+    @property
     def full_name(self) -> str:
         return f"{self.name} {self.place}".strip()
+
+
+class ClosedDay(Tenant, Base):
+    """A day on which the site is shut, whatever its series say."""
+
+    __tablename__ = "closed_days"
+    __table_args__ = (sa.UniqueConstraint("site_id", "day"),)
+
+    id: Mapped[ObjectId]
+    site_id: Mapped[str] = mapped_column(sa.ForeignKey("sites.id"))
+    day: Mapped[dt.date]
+    reason: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[dt.datetime]
 
 
 class Zone(Tenant, Base):
@@ -67,6 +101,7 @@ class Zone(Tenant, Base):
     id: Mapped[ObjectId]
     site_id: Mapped[str] = mapped_column(sa.ForeignKey("sites.id"), index=True)
     name: Mapped[str]
+    position: Mapped[int] = mapped_column(default=0)
 
 
 class Room(Tenant, Base):
@@ -85,6 +120,7 @@ class Room(Tenant, Base):
     colour: Mapped[int] = mapped_column(default=1)
     turnaround: Mapped[int] = mapped_column(default=0)
     position: Mapped[int] = mapped_column(default=0)
+    deleted_at: Mapped[dt.datetime | None]
     zone: Mapped[Zone | None] = relationship()
 
 
@@ -96,6 +132,15 @@ practitioner_sites = sa.Table(
 )
 
 
+# What they lead; the service that saves them checks that the types are the organisation's own.
+practitioner_types = sa.Table(
+    "practitioner_types",
+    Base.metadata,
+    sa.Column("practitioner_id", sa.ForeignKey("practitioners.id"), primary_key=True),
+    sa.Column("session_type_id", sa.ForeignKey("session_types.id"), primary_key=True),
+)
+
+
 class Practitioner(Tenant, Base):
     __tablename__ = "practitioners"
 
@@ -103,7 +148,23 @@ class Practitioner(Tenant, Base):
     name: Mapped[str]
     title: Mapped[str] = mapped_column(default="")
     bio: Mapped[str] = mapped_column(default="")
+    email: Mapped[str] = mapped_column(default="")
+    deleted_at: Mapped[dt.datetime | None]
     sites: Mapped[list[Site]] = relationship(secondary=practitioner_sites)
+
+
+class TimeOff(Tenant, Base):
+    """When a practitioner is away, in the wall time of wherever they would have been."""
+
+    __tablename__ = "time_off"
+    __table_args__ = (sa.CheckConstraint("local_end > local_start", name="end_after_start"),)
+
+    id: Mapped[ObjectId]
+    practitioner_id: Mapped[str] = mapped_column(sa.ForeignKey("practitioners.id"), index=True)
+    local_start: Mapped[LocalDateTime]
+    local_end: Mapped[LocalDateTime]
+    reason: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[dt.datetime]
 
 
 class Category(Tenant, Base):
@@ -118,6 +179,8 @@ class Category(Tenant, Base):
 
 
 class Media(Tenant, Base):
+    """A picture: one of ours (`original_url` is a static path), or uploaded, with its files."""
+
     __tablename__ = "media"
 
     id: Mapped[Uuid]
@@ -125,3 +188,22 @@ class Media(Tenant, Base):
     mime_type: Mapped[str]
     size: Mapped[int]
     original_url: Mapped[str]
+    # What it shows, in words; empty for decoration.
+    alt: Mapped[str] = mapped_column(default="")
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    created_at: Mapped[dt.datetime | None]
+    deleted_at: Mapped[dt.datetime | None]
+
+
+class MediaFile(Tenant, Base):
+    """One size and format of an uploaded picture, made anew from its pixels."""
+
+    __tablename__ = "media_files"
+    __table_args__ = (sa.UniqueConstraint("media_id", "width", "mime_type"),)
+
+    id: Mapped[ObjectId]
+    media_id: Mapped[str] = mapped_column(sa.ForeignKey("media.id"))
+    width: Mapped[int]
+    mime_type: Mapped[str]
+    content: Mapped[bytes] = mapped_column(sa.LargeBinary, deferred=True)

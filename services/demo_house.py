@@ -15,6 +15,7 @@ from domain.eligibility import (
 from domain.intake import Field
 from domain.local_time import local_day
 from domain.people import email_key
+from domain.words import WEEKDAYS
 from models import (
     Account,
     Base,
@@ -139,8 +140,14 @@ class Founding:
             texts["map_art"] = _art_path(row["map_art"]) if row.get("map_art") else ""
             self._sites[row["key"]] = Site(
                 organisation_id=self._organisation_id,
-                opens_at=dt.time.fromisoformat(row["opens_at"]),
-                closes_at=dt.time.fromisoformat(row["closes_at"]),
+                opening_hours={day: [row["opens_at"], row["closes_at"]] for day in WEEKDAYS},
+                revenue_centres=sorted(
+                    {
+                        kind["revenue_centre"]
+                        for kind in self._plan["session_types"]
+                        if kind["site"] == row["key"] and kind.get("revenue_centre")
+                    }
+                ),
                 texts=texts,
                 **{name: row[name] for name in _SAME_IN_SITE},
             )
