@@ -29,7 +29,7 @@ from models import (
 )
 from services.clashes import busy_of, list_clashes
 from services.letters import post_about_bookings
-from services.lines import load_session_at
+from services.lines import list_live_lines, load_session_at
 from services.places import (
     HOLDING,
     let_go_of_all_on,
@@ -66,7 +66,7 @@ def find_cancellable_session(
     row = load_session_at(organisation_id, site_id, session_id)
     if row.deleted_at is not None:
         raise WrongState("This session was cancelled already.")
-    impact = _impact(_lines(organisation_id, session_id, now))
+    impact = _impact(list_live_lines(organisation_id, session_id, now))
     check_cancelling(end_time=row.end_time, checked_in=impact.checked_in, now=now)
     return Changing(row, impact)
 
@@ -89,14 +89,14 @@ def cancel_session(
     why = check_reason(reason)
     with transaction():
         # Orders come first (ADR 9). A booking made before the session's lock changes the mark.
-        lines = _lines(organisation_id, session_id, now)
+        lines = list_live_lines(organisation_id, session_id, now)
         _lock_orders(organisation_id, {line.order_id for line in lines})
         lock_sessions(organisation_id, [session_id])
         row = load_session_at(organisation_id, site_id, session_id)
         if row.deleted_at is not None:
             return
         let_go_of_expired_on(organisation_id, session_id, now)
-        lines = _lines(organisation_id, session_id, now)
+        lines = list_live_lines(organisation_id, session_id, now)
         impact = _impact(lines)
         check_cancelling(end_time=row.end_time, checked_in=impact.checked_in, now=now)
         if impact.mark != seen:
@@ -207,28 +207,6 @@ def _load_live(organisation_id: str, site_id: str, session_id: str, now: dt.date
     if row.end_time <= now:
         raise WrongState("This session is over, so its places stay as they were.")
     return row
-
-
-def _lines(organisation_id: str, session_id: str, now: dt.datetime) -> list[SessionBooking]:
-    """Everything live on the session: sold, held (unless it has run out), waiting."""
-    return list(
-        db.session.scalars(
-            sa.select(SessionBooking)
-            .join(SessionBooking.order)
-            .where(
-                SessionBooking.organisation_id == organisation_id,
-                SessionBooking.session_id == session_id,
-                SessionBooking.cancelled_at.is_(None),
-                sa.or_(SessionBooking.expires_at.is_(None), SessionBooking.expires_at > now),
-            )
-            .options(
-                joinedload(SessionBooking.order_item),
-                joinedload(SessionBooking.order).selectinload(Order.ledger),
-            )
-            .order_by(SessionBooking.id)
-            .execution_options(populate_existing=True)
-        )
-    )
 
 
 def _impact(lines: list[SessionBooking]) -> Impact:
