@@ -25,9 +25,9 @@ from models import (
     Site,
     db,
     new_object_id,
-    transaction,
 )
 from services.clashes import busy_of, list_clashes
+from services.idempotency import retrying
 from services.letters import post_about_bookings
 from services.lines import list_live_lines, load_session_at
 from services.places import (
@@ -87,7 +87,8 @@ def cancel_session(
     ImpactChanged when `seen` is not what it touches now (S3).
     """
     why = check_reason(reason)
-    with transaction():
+
+    def deed() -> None:
         # Orders come first (ADR 9). A booking made before the session's lock changes the mark.
         lines = list_live_lines(organisation_id, session_id, now)
         _lock_orders(organisation_id, {line.order_id for line in lines})
@@ -112,6 +113,8 @@ def cancel_session(
         _tell(organisation_id, site_id, sold, now)
         raise_revision(organisation_id, [row.session_type_id])
 
+    retrying(deed)
+
 
 def find_restorable_session(
     organisation_id: str, site_id: str, session_id: str, *, now: dt.datetime
@@ -135,7 +138,8 @@ def restore_session(
     Its bookings stay cancelled. A live one stays as it is. Raises NotFound, WrongState for a past
     one or an archived type, ImpactChanged when its clashes are not those `seen` (S4).
     """
-    with transaction():
+
+    def deed() -> None:
         lock_sessions(organisation_id, [session_id])
         row = load_session_at(organisation_id, site_id, session_id)
         if row.deleted_at is None:
@@ -147,6 +151,8 @@ def restore_session(
         db.session.flush()
         recount(organisation_id, session_id)
         raise_revision(organisation_id, [row.session_type_id])
+
+    retrying(deed)
 
 
 def find_places(
@@ -174,7 +180,8 @@ def change_capacity(
     stays when the list is closed. Raises RuleBroken with its field (R8, R9), NotFound, WrongState,
     ImpactChanged when `seen` is not what is there now (S3).
     """
-    with transaction():
+
+    def deed() -> None:
         lock_sessions(organisation_id, [session_id])
         row = _load_live(organisation_id, site_id, session_id, now)
         if pass_on_expired(organisation_id, [session_id], now):
@@ -198,6 +205,8 @@ def change_capacity(
         db.session.flush()
         wake(organisation_id, [session_id], now=now)
         raise_revision(organisation_id, [row.session_type_id])
+
+    retrying(deed)
 
 
 def _load_live(organisation_id: str, site_id: str, session_id: str, now: dt.datetime) -> Session:
