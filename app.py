@@ -17,6 +17,7 @@ from blueprints import (
     intake,
     letters,
     mailbox,
+    orders,
     people,
     private_links,
     shop,
@@ -49,7 +50,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     register_errors(app)
     areas = (
         *(health, account, bookings, guest_forms, checkout, desk),
-        *(feeds, house, intake, letters, mailbox, people),
+        *(feeds, house, intake, letters, mailbox, orders, people),
         *(private_links, shop, waiting),
     )
     for area in areas:
