@@ -67,7 +67,12 @@ class OrderLine:
     more: int
     places: int
     local_start: dt.datetime | None
+    start_time: dt.datetime | None
     balance: int
+
+    def is_overdue(self, now: dt.datetime) -> bool:
+        """Whether something is due of which a session has begun."""
+        return self.balance > 0 and (self.start_time is None or self.start_time <= now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,17 +275,27 @@ def _order_by(sort: str, balance: sa.ColumnElement[int]) -> tuple[Any, ...]:
     return ways.get(sort, newest)
 
 
-def _lines_of(
-    organisation_id: str, order_ids: Sequence[str]
-) -> dict[str, list[tuple[str, int, dt.datetime, bool]]]:
-    """By order: name, places, local start, whether it stands; the first session first."""
-    found: dict[str, list[tuple[str, int, dt.datetime, bool]]] = defaultdict(list)
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One line of an order, for the list."""
+
+    name: str
+    places: int
+    local_start: dt.datetime
+    start_time: dt.datetime
+    stands: bool
+
+
+def _lines_of(organisation_id: str, order_ids: Sequence[str]) -> dict[str, list[_Told]]:
+    """The lines of each order, the first session first."""
+    found: dict[str, list[_Told]] = defaultdict(list)
     rows = db.session.execute(
         sa.select(
             SessionBooking.order_id,
             SessionBooking.session_type_name,
             SessionBooking.places,
             Session.local_start,
+            Session.start_time,
             SessionBooking.cancelled_at.is_(None),
         )
         .join(SessionBooking.session)
@@ -291,16 +306,14 @@ def _lines_of(
         )
         .order_by(Session.start_time, SessionBooking.id)
     )
-    for order_id, name, places, start, stands in rows:
-        found[order_id].append((name, places, start, bool(stands)))
+    for order_id, name, places, local_start, start, stands in rows:
+        found[order_id].append(_Told(name, places, local_start, start, bool(stands)))
     return found
 
 
-def _order_line(
-    order: Order, balance: int, lines: Sequence[tuple[str, int, dt.datetime, bool]]
-) -> OrderLine:
+def _order_line(order: Order, balance: int, lines: Sequence[_Told]) -> OrderLine:
     # What stands speaks for the order; one that is cancelled shows what it was.
-    told = [line for line in lines if line[3]] or list(lines)
+    told = [line for line in lines if line.stands] or list(lines)
     return OrderLine(
         id=order.id,
         order_ref=order.order_ref,
@@ -309,9 +322,10 @@ def _order_line(
         state=order.state,
         currency=order.currency,
         made_at=order.confirmed_at or order.created_at,
-        what=told[0][0] if told else "",
+        what=told[0].name if told else "",
         more=max(0, len(told) - 1),
-        places=sum(line[1] for line in told),
-        local_start=told[0][2] if told else None,
+        places=sum(line.places for line in told),
+        local_start=told[0].local_start if told else None,
+        start_time=told[0].start_time if told else None,
         balance=balance,
     )

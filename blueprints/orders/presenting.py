@@ -52,8 +52,8 @@ def story_of(page: OrderPage) -> list[Event]:
     """Everything about the order, oldest first: made, charged, paid, changed, come, told."""
     events = [
         *_beginning(page),
-        *_money(page),
         *(event for row in page.bookings for event in _visit(row, page)),
+        *_money(page),
         *_mails(page),
     ]
     # What stands for the same moment stays in the order above.
