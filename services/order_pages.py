@@ -33,7 +33,7 @@ PAGE = 25
 MOST_WORDS = 6
 
 STATES = ("confirmed", "cancelled")
-OWING = ("due", "back", "settled")
+OWING = ("overdue", "due", "back", "settled")
 SORTS = ("newest", "oldest", "most", "name")
 
 
@@ -125,6 +125,7 @@ def list_orders(
     wanted: Wanted,
     *,
     zone: ZoneInfo,
+    now: dt.datetime,
     page: int = 1,
     size: int = PAGE,
 ) -> OrderList:
@@ -132,7 +133,7 @@ def list_orders(
 
     Every word must be in the reference, name, mail or phone.
     """
-    matches = _matches(organisation_id, site_id, wanted, zone)
+    matches = _matches(organisation_id, site_id, wanted, zone, now)
     total = (
         db.session.scalar(
             sa.select(sa.func.count()).select_from(Order).outerjoin(Order.customer).where(*matches)
@@ -216,7 +217,7 @@ def _bookings_of(organisation_id: str, order_id: str) -> Sequence[SessionBooking
 
 
 def _matches(
-    organisation_id: str, site_id: str, wanted: Wanted, zone: ZoneInfo
+    organisation_id: str, site_id: str, wanted: Wanted, zone: ZoneInfo, now: dt.datetime
 ) -> list[sa.ColumnElement[bool]]:
     states = [wanted.state] if wanted.state in STATES else SOLD
     matches: list[sa.ColumnElement[bool]] = [
@@ -232,11 +233,26 @@ def _matches(
         after = wanted.last_day + dt.timedelta(days=1)
         matches.append(Order.confirmed_at < _midnight(after, zone))
     if wanted.owing in OWING:
-        balance = _balance(organisation_id)
-        matches.append(
-            {"due": balance > 0, "back": balance < 0, "settled": balance == 0}[wanted.owing]
-        )
+        matches.append(_owes(organisation_id, wanted.owing, now))
     return matches
+
+
+def _owes(organisation_id: str, owing: str, now: dt.datetime) -> sa.ColumnElement[bool]:
+    balance = _balance(organisation_id)
+    if owing == "overdue":
+        begun = SessionBooking.session.has(Session.start_time <= now)
+        return sa.and_(balance > 0, Order.id.in_(_orders_with(organisation_id, begun)))
+    return {"due": balance > 0, "back": balance < 0, "settled": balance == 0}[owing]
+
+
+def _orders_with(organisation_id: str, which: sa.ColumnElement[bool]) -> sa.Select[str]:
+    """Orders of which some booking that stands is like that."""
+    return sa.select(SessionBooking.order_id).where(
+        SessionBooking.organisation_id == organisation_id,
+        SessionBooking.status == "confirmed",
+        SessionBooking.cancelled_at.is_(None),
+        which,
+    )
 
 
 def _has_word(word: str) -> sa.ColumnElement[bool]:

@@ -9,6 +9,7 @@ from domain.wording import KINDS
 from domain.words import count, full_stop, say_day, say_time
 from models import SessionBooking
 from services.order_pages import OrderPage
+from services.outbox_desk import Posted
 
 STAGES = {"in_treatment": "In session", "checked_out": "Checked out"}
 
@@ -130,12 +131,17 @@ def _mails(page: OrderPage) -> Iterator[Event]:
         named = KINDS[mail.letter].title if mail.letter in KINDS else mail.letter
         title = named.replace("_", " ").capitalize() if mail.letter not in KINDS else named
         done = mail.done_at if mail.state == "sent" else None
-        said = {"sent": "Mail", "failed": "Mail that failed", "waiting": "Mail that waits"}
-        word = "Mail" if not mail.error else "Mail, not sent"
         yield Event(
             done or mail.run_at,
             "mail",
-            f"{word if mail.state == 'sent' else said[mail.state]}: {title}",
+            f"{_fate(mail)}: {title}",
             f"To {mail.address}" if mail.address else "",
             mail_id=mail.id,
         )
+
+
+def _fate(mail: Posted) -> str:
+    """What became of it, as the outbox says."""
+    if mail.state == "sent" and mail.error:
+        return "Mail kept" if "no mail server" in mail.error else "Mail, not needed"
+    return {"sent": "Mail", "failed": "Mail that failed", "waiting": "Mail that waits"}[mail.state]

@@ -39,7 +39,12 @@ def orders(site: str) -> Response:
     venue = desk.venue
     wanted, problem = _wanted()
     found = list_orders(
-        venue.organisation_id, venue.id, wanted, zone=venue.zone, page=_page_number()
+        venue.organisation_id,
+        venue.id,
+        wanted,
+        zone=venue.zone,
+        now=utcnow(),
+        page=_page_number(),
     )
     return render(
         "orders/orders.html",

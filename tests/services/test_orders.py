@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.errors import KeyReused, NotChangeable, NotFound, RuleBroken
 from domain.ledger import LedgerChanged, Taking
-from models import Customer, Job, LedgerEntry, Order, Organisation, db, new_object_id
+from models import Customer, Job, LedgerEntry, Order, Organisation, Session, db, new_object_id
 from services.cancelling import cancel, cancel_for_staff, cancel_guests
 from services.changing import Door, door_of_order, find_standing
 from services.checkout import find_order
@@ -422,9 +422,15 @@ class TestFinding:
         orders[1].end()
         return site, orders
 
-    def ask(self, site, page=1, size=25, **wanted):
+    def ask(self, site, page=1, size=25, now=LATER, **wanted):
         found = list_orders(
-            site.organisation_id, site.id, Wanted(**wanted), zone=LONDON, page=page, size=size
+            site.organisation_id,
+            site.id,
+            Wanted(**wanted),
+            zone=LONDON,
+            now=now,
+            page=page,
+            size=size,
         )
         assert len(found.lines) == min(size, max(0, found.total - size * (found.page - 1)))
         return [line.name.split()[0] for line in found.lines]
@@ -454,6 +460,11 @@ class TestFinding:
     )
     def test_orders_are_found_by_what_is_known_of_them(self, shop, wanted, names):
         assert self.ask(shop[0], **wanted) == names
+
+    def test_what_is_due_of_a_visit_that_has_begun_is_overdue(self, shop):
+        start = fetch(Session, shop[1][0].session_id).start_time
+        assert self.ask(shop[0], owing="overdue", now=start - dt.timedelta(seconds=1)) == []
+        assert self.ask(shop[0], owing="overdue", now=start) == ["Jude"]
 
     def test_by_reference_and_phone_and_page(self, shop):
         site, orders = shop
@@ -498,7 +509,7 @@ class TestFinding:
         ids = (site.organisation_id, site.id)
 
         def look():
-            return list_orders(*ids, Wanted(owing="due"), zone=LONDON)
+            return list_orders(*ids, Wanted(owing="due"), zone=LONDON, now=LATER)
 
         before = statements(look)
         row = make_session(make_type(site), capacity=20)
