@@ -17,17 +17,27 @@ One = TypeVar("One", bound="Candidate")
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A session that needs somebody, or another room; `day` is its date at the site."""
+    """A session that needs somebody, or another room; `local_start` is its wall time."""
 
     id: str
     start: dt.datetime
     end: dt.datetime
-    day: dt.date
+    local_start: dt.datetime
     type_id: str = ""
     series_id: str | None = None
     capacity: int = 0
     needed: int = 0
     zone_id: str | None = None
+
+    @property
+    def day(self) -> dt.date:
+        """Its date at the site."""
+        return self.local_start.date()
+
+    @property
+    def local_range(self) -> Range:
+        """Its wall times, as absences are kept: the clocks' change makes none longer."""
+        return self.local_start, self.local_start + (self.end - self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +75,21 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Person(Candidate):
-    """A practitioner: what they lead, what they led lately, how much they do on a day."""
+    """A practitioner: when they are away in wall time, what they lead and led lately, how much
+    they do on a day."""
 
+    away: tuple[Range, ...] = ()
     leads: frozenset[str] = frozenset()
     led_types: frozenset[str] = frozenset()
     led_series: frozenset[str] = frozenset()
     days: Mapping[dt.date, int] = field(default_factory=dict)
 
     def can_take(self, slot: Slot) -> bool:
-        """Whether they lead this type."""
-        return slot.type_id in self.leads
+        """Whether they lead this type and aren't away."""
+        first, last = slot.local_range
+        return slot.type_id in self.leads and not any(
+            first < until and since < last for since, until in self.away
+        )
 
     def rank(self, slot: Slot) -> tuple[object, ...]:
         """Who led the series or the type lately, then who has least to do, then by name."""

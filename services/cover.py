@@ -5,13 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
 from domain.errors import NotFound
-from domain.local_time import local_day, to_utc
+from domain.local_time import to_utc
 from domain.replacing import Candidate, Person, Place, Range, Slot, assign, rank_replacements
 from domain.session_changes import Impact
 from models import (
@@ -24,6 +23,7 @@ from models import (
     practitioner_sites,
     practitioner_types,
 )
+from services.clashes import list_away, list_busy
 from services.session_changes import find_impacts
 
 MOST = 100
@@ -108,7 +108,7 @@ def find_cover(organisation_id: str, site_id: str, absence: Absence, *, now: dt.
     name = _name(organisation_id, site_id, absence)
     rows = _touched(organisation_id, site, absence, now)
     shown = rows[:MOST]
-    slots = [slot_for(row, site.zoneinfo) for row in shown]
+    slots = [slot_for(row) for row in shown]
     candidates = find_candidates(organisation_id, site, absence.kind, slots, now=now)
     options = [
         (slot, rank_replacements(slot, (one for one in candidates if one.id != absence.id)))
@@ -129,13 +129,13 @@ def find_cover(organisation_id: str, site_id: str, absence: Absence, *, now: dt.
     )
 
 
-def slot_for(row: Session, zone: ZoneInfo) -> Slot:
+def slot_for(row: Session) -> Slot:
     """A session as what has to be filled."""
     return Slot(
         row.id,
         row.start_time,
         row.end_time,
-        local_day(row.start_time, zone),
+        row.local_start,
         type_id=row.session_type_id,
         series_id=row.recurrence_group_id,
         capacity=row.capacity,
@@ -153,7 +153,7 @@ def find_candidates(
         return []
     if kind == "room":
         return _rooms(organisation_id, site.id, slots)
-    return _people(organisation_id, site, slots, now)
+    return _people(organisation_id, site.id, slots, now)
 
 
 def _site(organisation_id: str, site_id: str) -> Site:
@@ -245,34 +245,30 @@ def _is_recorded(organisation_id: str, absence: Absence) -> bool:
 
 
 def _people(
-    organisation_id: str, site: Site, slots: Collection[Slot], now: dt.datetime
+    organisation_id: str, site_id: str, slots: Collection[Slot], now: dt.datetime
 ) -> list[Person]:
-    names, leads = _who_leads(organisation_id, site.id, {slot.type_id for slot in slots})
+    names, leads = _who_leads(organisation_id, site_id, {slot.type_id for slot in slots})
     week = dt.timedelta(days=8)
-    first, last = min(slot.start for slot in slots) - week, max(slot.end for slot in slots) + week
     busy: defaultdict[str, list[Range]] = defaultdict(list)
     days: defaultdict[str, Counter[dt.date]] = defaultdict(Counter)
-    for who, start, end, local_start in db.session.execute(
-        sa.select(
-            Session.practitioner_id, Session.start_time, Session.end_time, Session.local_start
-        ).where(
-            Session.organisation_id == organisation_id,
-            Session.practitioner_id.in_(names),
-            Session.deleted_at.is_(None),
-            Session.start_time < last,
-            Session.end_time > first,
-        )
+    for one in list_busy(
+        organisation_id,
+        people=names,
+        first=min(slot.start for slot in slots) - week,
+        last=max(slot.end for slot in slots) + week,
     ):
-        busy[str(who)].append((start, end))
-        days[str(who)][local_start.date()] += 1
-    for who, taken in _times_off(organisation_id, names, site.zoneinfo, first, last):
-        busy[who].append(taken)
+        busy[one.practitioner_id or ""].append((one.start, one.end))
+        days[one.practitioner_id or ""][one.local_start.date()] += 1
+    away: defaultdict[str, list[Range]] = defaultdict(list)
+    for absence in list_away(organisation_id, names):
+        away[absence.practitioner_id].append((absence.local_start, absence.local_end))
     types, series = _led_lately(organisation_id, names, now)
     return [
         Person(
             who,
             name,
             tuple(busy[who]),
+            away=tuple(away[who]),
             leads=frozenset(leads[who]),
             led_types=frozenset(types[who]),
             led_series=frozenset(series[who]),
@@ -301,23 +297,6 @@ def _who_leads(
         names[who] = name
         leads[who].add(type_id)
     return names, leads
-
-
-def _times_off(
-    organisation_id: str, people: Iterable[str], zone: ZoneInfo, first: dt.datetime,
-    last: dt.datetime,
-) -> list[tuple[str, Range]]:  # fmt: skip
-    """Time off in the wall time of the site that asks."""
-    rows = db.session.execute(
-        sa.select(TimeOff.practitioner_id, TimeOff.local_start, TimeOff.local_end).where(
-            TimeOff.organisation_id == organisation_id,
-            TimeOff.practitioner_id.in_(list(people)),
-            # The range is days wider than any zone's distance from UTC.
-            TimeOff.local_start < last.replace(tzinfo=None),
-            TimeOff.local_end > first.replace(tzinfo=None),
-        )
-    )
-    return [(who, (to_utc(start, zone), to_utc(end, zone))) for who, start, end in rows]
 
 
 def _led_lately(
@@ -353,16 +332,13 @@ def _rooms(organisation_id: str, site_id: str, slots: Collection[Slot]) -> list[
     ).all()
     rest = dt.timedelta(minutes=max((room.turnaround for room in rooms), default=0))
     busy: defaultdict[str, list[Range]] = defaultdict(list)
-    for room_id, start, end in db.session.execute(
-        sa.select(Session.room_id, Session.start_time, Session.end_time).where(
-            Session.organisation_id == organisation_id,
-            Session.room_id.in_([room.id for room in rooms]),
-            Session.deleted_at.is_(None),
-            Session.start_time < max(slot.end for slot in slots) + rest,
-            Session.end_time > min(slot.start for slot in slots) - rest,
-        )
+    for one in list_busy(
+        organisation_id,
+        rooms=[room.id for room in rooms],
+        first=min(slot.start for slot in slots) - rest,
+        last=max(slot.end for slot in slots) + rest,
     ):
-        busy[str(room_id)].append((start, end))
+        busy[one.room_id or ""].append((one.start, one.end))
     return [
         Place(
             room.id,

@@ -208,8 +208,7 @@ def _hand_over(
     organisation_id: str, site_id: str, item: Mapping[str, Any], now: dt.datetime
 ) -> None:
     session_id, is_room = item["session"], item["kind"] == "room"
-    if item["tells"]:
-        lock_orders(organisation_id, _orders_on(organisation_id, session_id))
+    lock_orders(organisation_id, _orders_on(organisation_id, session_id))
     lock_sessions(organisation_id, [session_id])
     row = load_session_at(organisation_id, site_id, session_id)
     name = "room_id" if is_room else "practitioner_id"
@@ -227,8 +226,8 @@ def _hand_over(
     row.overridden = sorted({*row.overridden, *changed})
     row.updated_at = now
     db.session.flush()
-    if item["tells"]:
-        _tell(organisation_id, session_id, now)
+    db.session.expire(row, ["room", "practitioner"])
+    _tell(organisation_id, session_id, now, tells=bool(item["tells"]))
     raise_revision(organisation_id, [row.session_type_id])
 
 
@@ -255,7 +254,7 @@ def _take(organisation_id: str, row: Session, item: Mapping[str, Any], now: dt.d
     site = db.session.scalars(
         sa.select(Site).where(Site.organisation_id == organisation_id, Site.id == row.site_id)
     ).one()
-    slot = slot_for(row, site.zoneinfo)
+    slot = slot_for(row)
     for one in find_candidates(organisation_id, site, item["kind"], [slot], now=now):
         if one.id == item["to"] and one.can_take(slot) and one.is_free(slot):
             return one
@@ -279,7 +278,8 @@ def _sold(organisation_id: str, session_id: str) -> tuple[sa.ColumnElement[bool]
     )
 
 
-def _tell(organisation_id: str, session_id: str, now: dt.datetime) -> None:
+def _tell(organisation_id: str, session_id: str, now: dt.datetime, *, tells: bool) -> None:
+    # Calendars that follow a booking see the change also where no mail is sent.
     # An order that was confirmed between the two locks is locked late: a circle that this could
     # close is ended by the database, and the deed is tried again (`retrying`).
     lock_orders(organisation_id, _orders_on(organisation_id, session_id))
@@ -290,4 +290,4 @@ def _tell(organisation_id: str, session_id: str, now: dt.datetime) -> None:
         .with_for_update(of=SessionBooking)
         .execution_options(populate_existing=True)
     ).all():
-        tell("booking_changed", booking, now=now)
+        tell("booking_changed", booking, now=now, tells=tells)

@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
@@ -27,10 +26,11 @@ from models import (
     Site,
     db,
     new_object_id,
-    transaction,
 )
+from services.clashes import busy_of, list_clashes
+from services.idempotency import retrying
 from services.letters import post_about_bookings
-from services.lines import load_session_at
+from services.lines import list_live_lines, list_live_lines_on, load_session_at
 from services.places import (
     HOLDING,
     let_go_of_all_on,
@@ -67,7 +67,11 @@ def find_cancellable_session(
     row = load_session_at(organisation_id, site_id, session_id)
     if row.deleted_at is not None:
         raise WrongState("This session was cancelled already.")
+<<<<<<< HEAD
     impact = _impact(_lines(organisation_id, [session_id], now))
+=======
+    impact = _impact(list_live_lines(organisation_id, session_id, now))
+>>>>>>> main
     check_cancelling(end_time=row.end_time, checked_in=impact.checked_in, now=now)
     return Changing(row, impact)
 
@@ -77,7 +81,7 @@ def find_impacts(
 ) -> dict[str, Impact]:
     """What cancelling each of these sessions would touch, in as few questions as for one (S3)."""
     by_session: dict[str, list[SessionBooking]] = {session_id: [] for session_id in session_ids}
-    for line in _lines(organisation_id, session_ids, now):
+    for line in list_live_lines_on(organisation_id, session_ids, now):
         by_session[line.session_id].append(line)
     return {session_id: _impact(lines) for session_id, lines in by_session.items()}
 
@@ -100,9 +104,10 @@ def cancel_session(
     now (S3).
     """
     why = check_reason(reason)
-    with transaction():
+
+    def deed() -> None:
         # Orders come first (ADR 9). A booking made before the session's lock changes the mark.
-        lines = _lines(organisation_id, [session_id], now)
+        lines = list_live_lines(organisation_id, session_id, now)
         lock_orders(organisation_id, {line.order_id for line in lines})
         lock_sessions(organisation_id, [session_id])
         row = load_session_at(organisation_id, site_id, session_id)
@@ -111,7 +116,7 @@ def cancel_session(
         if check is not None:
             check(row)
         let_go_of_expired_on(organisation_id, session_id, now)
-        lines = _lines(organisation_id, [session_id], now)
+        lines = list_live_lines(organisation_id, session_id, now)
         impact = _impact(lines)
         check_cancelling(end_time=row.end_time, checked_in=impact.checked_in, now=now)
         if impact.mark != seen:
@@ -126,6 +131,8 @@ def cancel_session(
         _cancel_empty_orders(organisation_id, {line.order_id for line in sold})
         _tell(organisation_id, site_id, sold, now)
         raise_revision(organisation_id, [row.session_type_id])
+
+    retrying(deed)
 
 
 def find_restorable_session(
@@ -150,7 +157,8 @@ def restore_session(
     Its bookings stay cancelled. A live one stays as it is. Raises NotFound, WrongState for a past
     one or an archived type, ImpactChanged when its clashes are not those `seen` (S4).
     """
-    with transaction():
+
+    def deed() -> None:
         lock_sessions(organisation_id, [session_id])
         row = load_session_at(organisation_id, site_id, session_id)
         if row.deleted_at is None:
@@ -162,6 +170,8 @@ def restore_session(
         db.session.flush()
         recount(organisation_id, session_id)
         raise_revision(organisation_id, [row.session_type_id])
+
+    retrying(deed)
 
 
 def find_places(
@@ -189,7 +199,8 @@ def change_capacity(
     stays when the list is closed. Raises RuleBroken with its field (R8, R9), NotFound, WrongState,
     ImpactChanged when `seen` is not what is there now (S3).
     """
-    with transaction():
+
+    def deed() -> None:
         lock_sessions(organisation_id, [session_id])
         row = _load_live(organisation_id, site_id, session_id, now)
         if pass_on_expired(organisation_id, [session_id], now):
@@ -214,6 +225,8 @@ def change_capacity(
         wake(organisation_id, [session_id], now=now)
         raise_revision(organisation_id, [row.session_type_id])
 
+    retrying(deed)
+
 
 def _load_live(organisation_id: str, site_id: str, session_id: str, now: dt.datetime) -> Session:
     row = load_session_at(organisation_id, site_id, session_id)
@@ -224,6 +237,7 @@ def _load_live(organisation_id: str, site_id: str, session_id: str, now: dt.date
     return row
 
 
+<<<<<<< HEAD
 def _lines(
     organisation_id: str, session_ids: Collection[str], now: dt.datetime
 ) -> list[SessionBooking]:
@@ -248,6 +262,8 @@ def _lines(
     )
 
 
+=======
+>>>>>>> main
 def _impact(lines: list[SessionBooking]) -> Impact:
     sold = [line for line in lines if line.status == "confirmed"]
     held = [line for line in lines if line.status in HOLDING]
@@ -364,35 +380,14 @@ def _check_restoring(row: Session, now: dt.datetime) -> None:
 
 def _clashes(row: Session) -> list[Session]:
     """Live sessions in its room (with the time to turn it round) or of its practitioner (S4)."""
-    rest = dt.timedelta(minutes=row.room.turnaround if row.room else 0)
-    overlaps: list[Any] = []
-    if row.room_id is not None:
-        overlaps.append(
-            sa.and_(
-                Session.room_id == row.room_id,
-                Session.start_time < row.end_time + rest,
-                Session.end_time > row.start_time - rest,
-            )
-        )
-    if row.practitioner_id is not None:
-        overlaps.append(
-            sa.and_(
-                Session.practitioner_id == row.practitioner_id,
-                Session.start_time < row.end_time,
-                Session.end_time > row.start_time,
-            )
-        )
-    if not overlaps:
+    found = list_clashes(row.organisation_id, [busy_of(row)], instead_of=[row.id])
+    ids = {clash.other.key for clash in found if clash.other}
+    if not ids:
         return []
     return list(
         db.session.scalars(
             sa.select(Session)
-            .where(
-                Session.organisation_id == row.organisation_id,
-                Session.id != row.id,
-                Session.deleted_at.is_(None),
-                sa.or_(*overlaps),
-            )
+            .where(Session.organisation_id == row.organisation_id, Session.id.in_(ids))
             .options(joinedload(Session.room), joinedload(Session.practitioner))
             .order_by(Session.start_time, Session.id)
         )
