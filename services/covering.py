@@ -227,7 +227,8 @@ def _hand_over(
     row.updated_at = now
     db.session.flush()
     db.session.expire(row, ["room", "practitioner"])
-    _tell(organisation_id, session_id, now, tells=bool(item["tells"]))
+    if is_room or item["tells"]:
+        _tell(organisation_id, session_id, now, tells=bool(item["tells"]))
     raise_revision(organisation_id, [row.session_type_id])
 
 
@@ -279,7 +280,7 @@ def _sold(organisation_id: str, session_id: str) -> tuple[sa.ColumnElement[bool]
 
 
 def _tell(organisation_id: str, session_id: str, now: dt.datetime, *, tells: bool) -> None:
-    # Calendars that follow a booking see the change also where no mail is sent.
+    # Calendars that follow a booking learn of another room also where no mail is sent.
     # An order that was confirmed between the two locks is locked late: a circle that this could
     # close is ended by the database, and the deed is tried again (`retrying`).
     lock_orders(organisation_id, _orders_on(organisation_id, session_id))

@@ -67,11 +67,7 @@ def find_cancellable_session(
     row = load_session_at(organisation_id, site_id, session_id)
     if row.deleted_at is not None:
         raise WrongState("This session was cancelled already.")
-<<<<<<< HEAD
-    impact = _impact(_lines(organisation_id, [session_id], now))
-=======
     impact = _impact(list_live_lines(organisation_id, session_id, now))
->>>>>>> main
     check_cancelling(end_time=row.end_time, checked_in=impact.checked_in, now=now)
     return Changing(row, impact)
 
@@ -237,33 +233,6 @@ def _load_live(organisation_id: str, site_id: str, session_id: str, now: dt.date
     return row
 
 
-<<<<<<< HEAD
-def _lines(
-    organisation_id: str, session_ids: Collection[str], now: dt.datetime
-) -> list[SessionBooking]:
-    """Everything live on the sessions: sold, held (unless it has run out), waiting."""
-    return list(
-        db.session.scalars(
-            sa.select(SessionBooking)
-            .join(SessionBooking.order)
-            .where(
-                SessionBooking.organisation_id == organisation_id,
-                SessionBooking.session_id.in_(session_ids),
-                SessionBooking.cancelled_at.is_(None),
-                sa.or_(SessionBooking.expires_at.is_(None), SessionBooking.expires_at > now),
-            )
-            .options(
-                joinedload(SessionBooking.order_item),
-                joinedload(SessionBooking.order).selectinload(Order.ledger),
-            )
-            .order_by(SessionBooking.id)
-            .execution_options(populate_existing=True)
-        )
-    )
-
-
-=======
->>>>>>> main
 def _impact(lines: list[SessionBooking]) -> Impact:
     sold = [line for line in lines if line.status == "confirmed"]
     held = [line for line in lines if line.status in HOLDING]

@@ -82,7 +82,9 @@ def _begin(absence: Absence, form: CoverForm) -> str | None:
 
 
 def _here() -> str:
-    args = {name: request.args[name] for name in SpanForm.ARGS if request.args.get(name)}
+    args: dict[str, Any] = {
+        name: request.args[name] for name in SpanForm.ARGS if request.args.get(name)
+    }
     return url_for("cover.cover", site=current_desk().venue.slug, **args)
 
 

@@ -41,6 +41,14 @@ def work(site: str, work_id: str) -> Response:
     )
 
 
+@bp.get("/<site>/works/<work_id>/stop")
+@bp.get("/<site>/works/<work_id>/restart")
+@needs(RESERVATIONS)
+def to_work(site: str, work_id: str) -> Any:
+    """The address of a button, opened by hand."""
+    return redirect(url_for("works.work", site=site, work_id=work_id))
+
+
 @bp.post("/<site>/works/<work_id>/stop")
 @needs(RESERVATIONS)
 def stop(site: str, work_id: str) -> Any:
