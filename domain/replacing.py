@@ -57,8 +57,8 @@ class Candidate:
         """Whether it is of the right kind, free or not."""
         raise NotImplementedError
 
-    def rank(self, slot: Slot) -> tuple[object, ...]:
-        """What sorts the better one first."""
+    def rank(self, slot: Slot, given: Sequence[dt.date] = ()) -> tuple[object, ...]:
+        """What sorts the better one first, when it has been given sessions on these days too."""
         raise NotImplementedError
 
     def is_free(self, slot: Slot) -> bool:
@@ -91,13 +91,13 @@ class Person(Candidate):
             first < until and since < last for since, until in self.away
         )
 
-    def rank(self, slot: Slot) -> tuple[object, ...]:
+    def rank(self, slot: Slot, given: Sequence[dt.date] = ()) -> tuple[object, ...]:
         """Who led the series or the type lately, then who has least to do, then by name."""
         return (
             not self.knows_series(slot),
             slot.type_id not in self.led_types,
-            self.on_day(slot),
-            self.in_week(slot),
+            self.on_day(slot) + sum(day == slot.day for day in given),
+            self.in_week(slot) + sum(_monday(day) == _monday(slot.day) for day in given),
             self.name.casefold(),
             self.id,
         )
@@ -116,7 +116,7 @@ class Person(Candidate):
 
     def in_week(self, slot: Slot) -> int:
         """How many sessions they lead from Monday to Sunday of the slot's week."""
-        monday = slot.day - dt.timedelta(days=slot.day.weekday())
+        monday = _monday(slot.day)
         return sum(self.days.get(monday + dt.timedelta(days=n), 0) for n in range(7))
 
 
@@ -141,7 +141,7 @@ class Place(Candidate):
         """Whether all places stay on sale in it."""
         return self.cap >= slot.capacity
 
-    def rank(self, slot: Slot) -> tuple[object, ...]:
+    def rank(self, slot: Slot, given: Sequence[dt.date] = ()) -> tuple[object, ...]:
         """Rooms that hold every place, then of the same zone, then the smallest, then by name."""
         fits = self.holds_all(slot)
         return (
@@ -153,6 +153,10 @@ class Place(Candidate):
         )
 
 
+def _monday(day: dt.date) -> dt.date:
+    return day - dt.timedelta(days=day.weekday())
+
+
 def rank_replacements(slot: Slot, candidates: Iterable[One]) -> list[One]:
     """Those who are of the right kind and free for the slot, the best first."""
     able = [one for one in candidates if one.can_take(slot) and one.is_free(slot)]
@@ -160,7 +164,8 @@ def rank_replacements(slot: Slot, candidates: Iterable[One]) -> list[One]:
 
 
 def assign(ranked: Sequence[tuple[Slot, Sequence[Candidate]]]) -> dict[str, str]:
-    """A proposal for as many slots as possible, by slot: nobody is proposed for two at once.
+    """A proposal for as many slots as possible, by slot: nobody is proposed for two at once, and
+    what they are given on the way counts as theirs.
 
     Slots come by start; one that finds all of its candidates given away asks whether those
     slots can be led by others. A slot is left out only when its candidates are all needed by
@@ -179,12 +184,21 @@ class _Given:
 
     def place(self, slot_id: str, asked: set[str]) -> bool:
         """Give the slot to its best candidate who is free, else free one by moving others."""
-        slot, candidates = self._known[slot_id]
+        slot = self._known[slot_id][0]
+        candidates = self._ranked(slot)
         for one in candidates:
             if not self._in_the_way(one, slot):
                 self.chosen[slot_id] = one.id
                 return True
         return any(one.id not in asked and self._make_free(one, slot, asked) for one in candidates)
+
+    def _ranked(self, slot: Slot) -> list[Candidate]:
+        """With what has been given so far, so that the work is shared."""
+        days: dict[str, list[dt.date]] = {}
+        for other, who in self.chosen.items():
+            days.setdefault(who, []).append(self._known[other][0].day)
+        able = self._known[slot.id][1]
+        return sorted(able, key=lambda one: one.rank(slot, days.get(one.id, ())))
 
     def _in_the_way(self, one: Candidate, slot: Slot) -> list[str]:
         return [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.errors import RuleBroken
 from domain.replacing import Person, Place, Slot, assign, check_chosen, rank_replacements
 
-DAY = dt.datetime(2026, 6, 12)
+DAY = dt.datetime.fromisoformat("2026-06-12")
 ZERO = DAY.replace(tzinfo=dt.UTC)
 STEP = dt.timedelta(minutes=15)
 
@@ -81,9 +81,7 @@ def can_take(one, it):
 
 def can_take_both(one, it, other):
     rest = dt.timedelta(minutes=one.turnaround) if isinstance(one, Place) else dt.timedelta()
-    return not (
-        set(minutes(it.start - rest, it.end + rest)) & set(minutes(other.start, other.end))
-    )
+    return not (set(minutes(it.start - rest, it.end + rest)) & set(minutes(other.start, other.end)))
 
 
 def proposals(slots, candidates):
@@ -196,3 +194,16 @@ def test_one_who_is_chosen_for_two_sessions_at_once_is_refused_at_the_second():
     with pytest.raises(RuleBroken, match="Mira Holt is chosen for two sessions at once") as raised:
         check_chosen(slots, {"s1": "m", "s0": "m"}, mira)
     assert raised.value.field == "s1"
+
+
+def test_what_is_proposed_on_the_way_counts_so_the_work_is_shared():
+    slots = [slot(n, 8 * n, 4) for n in range(4)]
+    chosen = proposals(slots, [person("Anna"), person("Zoe")])
+    assert list(chosen.values()) == ["Anna", "Zoe", "Anna", "Zoe"]
+
+
+def test_a_session_whose_one_candidate_is_given_away_gets_it_back_when_others_can_help():
+    early, late = slot(0, 4, 4, type_id="both"), slot(1, 6, 4, type_id="one")
+    anna = person("Anna", leads=frozenset(["both", "one"]))
+    zoe = person("Zoe", leads=frozenset(["both"]))
+    assert proposals([early, late], [anna, zoe]) == {"s0": "Zoe", "s1": "Anna"}
