@@ -1,8 +1,10 @@
 """A practitioner falls ill, a room is out of use: found, decided, carried out (R5, R6, S3, S4)."""
 
 import datetime as dt
+import random
 import threading
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -35,6 +37,7 @@ from models import (
     practitioner_types,
     transaction,
 )
+from services.clashes import busy_of, list_clashes
 from services.cover import MOST, Absence, find_cover, list_absent
 from services.covering import Decision, Wish, begin_cover, cover_one
 from services.doctor import examine
@@ -148,6 +151,47 @@ def test_only_who_is_active_works_here_leads_the_type_and_is_free_is_proposed(ho
     assert names(found) == [["Back by then"]]
     assert found.affected[0].proposed == back.id
     assert found.affected[0].session.id == row.id
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_s4_what_is_proposed_clashes_with_nothing_by_the_finder_of_clashes(house, seed):
+    """Random days at two sites: the proposals together, asked of services/clashes."""
+    dice = random.Random(seed)  # noqa: S311 - dice, no secret
+    people = [house.person(name) for name in ("Anna", "Mira", "Zoe")]
+    elsewhere = make_type(make_site(fetch(Organisation, house.site.organisation_id)))
+    for person in people:
+        for kind in dice.choices((house.kind, elsewhere), k=3):
+            clock = f"{dice.randint(7, 19):02}:{dice.choice((0, 30)):02}"
+            house.session(clock, who=person, kind=kind, room_id=None)
+        off = dice.randint(7, 19)
+        save(
+            TimeOff(
+                organisation_id=person.organisation_id, practitioner_id=person.id, created_at=NOW,
+                local_start=dt.datetime.combine(DAY, dt.time(off)),
+                local_end=dt.datetime.combine(DAY, dt.time(off + 2)),
+            )
+        )  # fmt: skip
+    for hour in sorted(dice.sample(range(7, 20), 6)):
+        house.session(f"{hour:02}:00")
+    found = house.found()
+    wanted = [
+        replace(busy_of(one.session), practitioner_id=one.proposed, room_id=None)
+        for one in found.affected
+        if one.proposed
+    ]
+    here = [one.session.id for one in found.affected]
+    assert list_clashes(house.site.organisation_id, wanted, instead_of=here) == ()
+    for one in found.affected:
+        alone = [
+            person
+            for person in people
+            if not list_clashes(
+                house.site.organisation_id,
+                [replace(busy_of(one.session), practitioner_id=person.id, room_id=None)],
+                instead_of=here,
+            )
+        ]
+        assert {option.id for option in one.options} == {person.id for person in alone}
 
 
 def test_who_led_the_series_lately_comes_first(house):
