@@ -9,6 +9,7 @@ from blueprints import (
     account,
     bookings,
     checkout,
+    cover,
     desk,
     feeds,
     guest_forms,
@@ -21,6 +22,7 @@ from blueprints import (
     private_links,
     shop,
     waiting,
+    works,
 )
 from blueprints.cli import register_commands
 from blueprints.clock import install_clock
@@ -51,6 +53,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         *(health, account, bookings, guest_forms, checkout, desk),
         *(feeds, house, intake, letters, mailbox, people),
         *(private_links, shop, waiting),
+        *(cover, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)

@@ -34,6 +34,7 @@ from models import (
     StaffGrant,
     Zone,
     db,
+    practitioner_types,
 )
 from models import Membership as MembershipRow
 from services.accounts import hash_password
@@ -228,7 +229,30 @@ class Founding:
             type_id, today = types[row["key"]].id, self._today(row["site"])
             _write(self._price_rules(row, type_id, today))
             group_ids += self._found_groups(row, type_id, today)
+        self._note_what_they_lead({key: found.id for key, found in types.items()})
         return {key: found.id for key, found in types.items()}, tuple(group_ids)
+
+    def _note_what_they_lead(self, type_ids: Mapping[str, str]) -> None:
+        """Everybody leads their own series, and what else their row names."""
+        leads = {
+            (group["practitioner"], row["key"])
+            for row in self._plan["session_types"]
+            for group in row.get("recurrence_groups", [])
+            if "practitioner" in group
+        } | {
+            (row["key"], kind)
+            for row in self._plan["practitioners"]
+            for kind in row.get("leads", [])
+        }
+        people = self._ids["practitioners"]
+        if leads:
+            db.session.execute(
+                sa.insert(practitioner_types),
+                [
+                    {"practitioner_id": people[who], "session_type_id": type_ids[kind]}
+                    for who, kind in sorted(leads)
+                ],
+            )
 
     def _found_pictures(self) -> dict[str, Media]:
         pictures = {
