@@ -17,9 +17,11 @@ from blueprints import (
     intake,
     letters,
     mailbox,
+    media,
     people,
     private_links,
     shop,
+    types,
     waiting,
 )
 from blueprints.cli import register_commands
@@ -49,8 +51,8 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     register_errors(app)
     areas = (
         *(health, account, bookings, guest_forms, checkout, desk),
-        *(feeds, house, intake, letters, mailbox, people),
-        *(private_links, shop, waiting),
+        *(feeds, house, intake, letters, mailbox, media, people),
+        *(private_links, shop, types, waiting),
     )
     for area in areas:
         app.register_blueprint(area.bp)
