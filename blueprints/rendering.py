@@ -133,6 +133,7 @@ def install_rendering(app: Flask) -> None:
     env.trim_blocks = env.lstrip_blocks = True
     # Flask puts its cookie under the product's own word; forgetting to pass one must fail.
     env.globals.pop("session")
+    env.filters["picture_name"] = picture_name
     env.globals.update(
         icon=icon,
         static_url=static_url,
@@ -161,6 +162,12 @@ def picture_url(image: Any, ending: str, width: int | None = None) -> str:
     """The address of an uploaded picture's file; the middle width unless said otherwise."""
     widths = widths_of(image.width)
     return f"/media/{image.id}/{width or widths[len(widths) // 2]}.{ending}"
+
+
+def picture_name(image: Any) -> str:
+    """What staff call a picture: its words, else its file without the ending."""
+    plain = Path(image.file_name).stem.removeprefix("art-").replace("-", " ").replace("_", " ")
+    return str(image.alt or plain.strip().capitalize() or "Picture")
 
 
 def picture_set(image: Any, ending: str) -> str:

@@ -39,6 +39,10 @@ _COLUMNS = tuple(
 )
 
 
+PICTURES = 60
+"""How many pictures are offered to choose from: the newest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """What saving a type did: the fields that changed, and the sessions that got its length."""
@@ -122,8 +126,14 @@ def list_choices(
             db.session.scalars(
                 sa.select(Media)
                 .where(Media.organisation_id == organisation_id, Media.deleted_at.is_(None))
-                .order_by(Media.created_at.desc().nulls_last(), Media.file_name, Media.id)
-                .limit(60)
+                .order_by(
+                    # The one it has stands first, however old.
+                    sa.case((Media.id == chosen["image_id"], 0), else_=1),
+                    Media.created_at.desc().nulls_last(),
+                    Media.file_name,
+                    Media.id,
+                )
+                .limit(PICTURES)
             )
         ),
     )
