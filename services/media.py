@@ -219,7 +219,7 @@ def _uses(organisation_id: str, media_ids: list[str]) -> dict[str, list[Use]]:
     ).all()
     found: dict[str, list[Use]] = defaultdict(list)
     for media_id, type_id, name, slug, is_archived in rows:
-        found[media_id].append(Use(type_id, name, slug, bool(is_archived)))
+        found[str(media_id)].append(Use(type_id, name, slug, bool(is_archived)))
     return found
 
 
