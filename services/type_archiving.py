@@ -12,10 +12,6 @@ from models import RecurrenceGroup, Session, SessionBooking, SessionType, db
 from services.idempotency import retrying
 from services.places import HOLDING, let_go_of_expired_on, lock_sessions, raise_revision
 from services.session_types import find_type, lock_type
-from services.waiting import close_waiting
-
-REASON = "This is not offered any more."
-"""What those read who waited for a session that goes with its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +41,8 @@ def archive_type(
 ) -> None:
     """Archive a type and its series; coming sessions that nobody booked are cancelled (R14).
 
-    Those with bookings, or places in a basket, stand and take place. Repeating changes nothing.
-    Raises NotFound, ImpactChanged when `seen` is not what it touches now (S3).
+    Those with bookings, places in a basket or a waiting list stand and take place. Repeating
+    changes nothing. Raises NotFound, ImpactChanged when `seen` is not what it touches now (S3).
     """
 
     def deed() -> None:
@@ -57,7 +53,7 @@ def archive_type(
             return
         if _impact(row, now).mark != seen:
             raise ImpactChanged
-        _end_what_waits(organisation_id, type_id, now)
+        _let_go_of_expired(organisation_id, type_id, now)
         _update(
             sa.update(Session)
             .where(*_going(organisation_id, type_id, now))
@@ -125,7 +121,7 @@ def _coming_ids(organisation_id: str, type_id: str, now: dt.datetime) -> list[st
 
 
 def _stands(organisation_id: str, now: dt.datetime) -> Any:
-    """Somebody has booked the session, or holds places that were promised to them."""
+    """Somebody has booked the session, holds places on it or waits for one (ADR 17)."""
     return (
         sa.select(SessionBooking.id)
         .where(
@@ -133,8 +129,10 @@ def _stands(organisation_id: str, now: dt.datetime) -> Any:
             SessionBooking.session_id == Session.id,
             SessionBooking.cancelled_at.is_(None),
             sa.or_(
-                SessionBooking.status == "confirmed",
-                sa.and_(SessionBooking.status.in_(HOLDING), SessionBooking.expires_at > now),
+                SessionBooking.status.not_in(HOLDING),
+                # Offers from the waiting list end in their own way.
+                SessionBooking.waiting_since.is_not(None),
+                SessionBooking.expires_at > now,
             ),
         )
         .correlate(Session)
@@ -200,8 +198,8 @@ def _count(query: sa.Select[Any]) -> int:
     return int(db.session.scalar(query) or 0)
 
 
-def _end_what_waits(organisation_id: str, type_id: str, now: dt.datetime) -> None:
-    """Expired holds are let go, and waiting lists closed, on the few sessions that have any."""
+def _let_go_of_expired(organisation_id: str, type_id: str, now: dt.datetime) -> None:
+    """Holds that have run out are let go, on the few sessions that have any."""
     left = (
         sa.select(SessionBooking.session_id)
         .join(Session, SessionBooking.session_id == Session.id)
@@ -215,7 +213,6 @@ def _end_what_waits(organisation_id: str, type_id: str, now: dt.datetime) -> Non
     )
     for session_id in db.session.scalars(left).all():
         let_go_of_expired_on(organisation_id, session_id, now)
-        close_waiting(organisation_id, session_id, reason=REASON, now=now)
 
 
 def _update(statement: sa.Update) -> None:

@@ -274,7 +274,7 @@ def test_r14_archiving_shows_its_impact_and_is_refused_when_that_moved(maren, ho
     sold, free = make(build)
     page = maren.get(url(house, "archive"))
     assert "2 coming sessions that nobody booked are cancelled" in page.text("dl")
-    assert "1 session with 1 booking, 2 guests" in page.text("dl")
+    assert "1 session stands, with 1 booking and 2 guests" in page.text("dl")
     assert "1 series archived with it" in page.text("dl")
     make(lambda: make_session(fetch(SessionType, house["type"]), local_start=soon(6)))
     page = maren.post(url(house, "archive"), page.form("form.form-card"), 409)
