@@ -92,13 +92,22 @@ def _read(content: bytes) -> tuple[str, Image.Image]:
             source.draft("RGB", box)
             source.load()
             orientation = source.getexif()
-            image = _in_rgb(source)
+            image = _in_rgb(_smaller(source, max(most)))
             if orientation.get(0x0112, 1) != 1:
                 image.getexif()[0x0112] = orientation[0x0112]
                 image.thumbnail(box, Image.Resampling.LANCZOS)
                 image = ImageOps.exif_transpose(image)
             image.thumbnail(most, Image.Resampling.LANCZOS)
             return mime_type, image
+
+
+def _smaller(source: Image.Image, least: int) -> Image.Image:
+    """Shrunk roughly, not below `least` pixels a side, before anything dear is done with it."""
+    image = source
+    if source.mode in ("1", "P", "PA"):
+        image = source.convert("RGBA" if "transparency" in source.info else "RGB")
+    factor = min(image.width, image.height) // least
+    return image.reduce(factor) if factor > 1 else image
 
 
 def _in_rgb(source: Image.Image) -> Image.Image:

@@ -259,7 +259,7 @@ def test_the_description_is_previewed_cleaned_with_and_without_script(maren, hou
     part = maren.post(url(house), fields, 200, headers={"HX-Request-Type": "partial"})
     assert part.html.strip().startswith("<div")
     assert part.one("#preview strong")
-    assert make(lambda: fetch(SessionType, house["type"]).description) == "**Warm**"
+    assert make(lambda: fetch(SessionType, house["type"]).description) == "**Warm** water."
 
 
 def test_r14_archiving_shows_its_impact_and_is_refused_when_that_moved(maren, house, make):
