@@ -18,9 +18,11 @@ from blueprints import (
     intake,
     letters,
     mailbox,
+    media,
     people,
     private_links,
     shop,
+    types,
     waiting,
     works,
 )
@@ -50,10 +52,10 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     install_rendering(app)
     register_errors(app)
     areas = (
-        *(health, account, bookings, guest_forms, checkout, desk),
-        *(feeds, house, intake, letters, mailbox, people),
-        *(private_links, shop, waiting),
-        *(cover, works),
+        *(health, account, bookings, guest_forms, checkout, cover),
+        *(desk, feeds, house, intake, letters, mailbox),
+        *(media, people, private_links, shop, types, waiting),
+        *(works,),
     )
     for area in areas:
         app.register_blueprint(area.bp)

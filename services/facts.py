@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from domain.durations import Interval
 from domain.eligibility import BookingWindow, Membership, Offer, Slot
+from domain.pictures import Picture
 from domain.pricing import PriceRule
+from models import Media, Practitioner, Room, Session, SessionType, Site
 from models import Membership as MembershipRow
-from models import Practitioner, Room, Session, SessionType, Site
 from models import PriceRule as PriceRuleRow
 
 
@@ -139,6 +140,13 @@ def rule_of(row: PriceRuleRow) -> PriceRule:
         weekdays=frozenset(row.weekdays or ()),
         membership_type_ids=frozenset(row.membership_type_ids or ()),
     )
+
+
+def picture_of(row: Media | None) -> Picture | None:
+    """The values of a picture row; None when there is none, or no longer."""
+    if row is None or row.deleted_at is not None:
+        return None
+    return Picture(row.id, row.original_url, row.alt, row.width, row.height)
 
 
 def slot_of(row: Session) -> Slot:
