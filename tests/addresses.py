@@ -34,6 +34,7 @@ from models import (
     ClosedDay,
     Job,
     Media,
+    MediaFile,
     Membership,
     PrivateLink,
     TimeOff,
@@ -144,6 +145,9 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
             original_url="img/art-weir.svg", created_at=now,
         )
     )  # fmt: skip
+    save(
+        MediaFile(**own, media_id=media.id, width=480, mime_type="image/webp", content=b"a picture")
+    )
     with transaction():
         work = begin(
             site.organisation_id, site.id, kind="cover", title="Cover for Tomas", items=[],
@@ -156,6 +160,7 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
         "category_id": [category.id],
         "category": [category.slug],
         "media_id": [media.id],
+        "name": ["480.webp"],
         "group_id": [group.id],
         "series_id": [group.id],
         "rule_id": [make_rule(kind, price=100, position=1).id],
