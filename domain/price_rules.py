@@ -29,7 +29,7 @@ class TooManyRules(RuleBroken):
 
 
 def check_label(text: str) -> str:
-    """A rule's label, trimmed; raises RuleBroken for markup and beyond MAX_LABEL characters (D5)."""
+    """A rule's label, trimmed; raises RuleBroken for markup and when it is too long (D5)."""
     label = " ".join(text.split())
     if len(label) > MAX_LABEL:
         raise RuleBroken(f"Use at most {MAX_LABEL} characters.", field="label")

@@ -220,7 +220,8 @@ def test_r17_why_a_rule_never_applies_is_said_in_words(rules, said):
 
 
 def test_a_gap_and_a_comparison_read_as_sentences():
-    sundays = [PricedSlot(str(n), dt.datetime(2026, 6, 7 + 7 * n, 9, 30)) for n in range(3)]
+    first = dt.datetime.fromisoformat("2026-06-07T09:30")
+    sundays = [PricedSlot(str(n), first + dt.timedelta(weeks=n)) for n in range(3)]
     (gap,) = summarise_gaps(sundays)
     assert say_gap(gap) == "Sundays at 09:30: 3 sessions from Sun 7 June to Sun 21 June"
     (gap,) = summarise_gaps(sundays[:1])
