@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.price_rules import join_words, say_year_day
+from domain.price_rules import say_year_day
 from domain.pricing import Price, PriceRule, price_of
 from domain.words import DAY_NAMES, WEEKDAYS, count, say_time, say_weekday_short
 
@@ -191,17 +191,21 @@ def say_rule(position: int, rule: PriceRule) -> str:
     return f"rule {position + 1}{', ' if rule.label else ''}{rule.label}"
 
 
-def say_dead(dead: DeadRule, rules: Sequence[PriceRule]) -> str:
-    """Why a rule never applies, as a sentence."""
+def say_dead(
+    dead: DeadRule, rules: Sequence[PriceRule], places: Mapping[str, int] | None = None
+) -> str:
+    """Why a rule never applies, as a sentence; `places` are the positions to name, by rule id."""
     if dead.why == "ended" and dead.rule.date_to:
         return f"Never applies: it ended on {say_year_day(dead.rule.date_to)}."
     if dead.why == "no_day":
         return "Never applies: none of its weekdays lies between its first and last day."
     if dead.why == "no_time":
         return "Never applies: no session starts before 00:00."
-    names = [say_rule(at, rules[at]) for at in dead.hidden_by[:3]]
-    if len(dead.hidden_by) > len(names):
-        names.append(count(len(dead.hidden_by) - len(names), "other rule"))
+    shown = places or {rule.id: at for at, rule in enumerate(rules)}
+    hiders = [rules[at] for at in dead.hidden_by]
+    names = [say_rule(shown[rule.id], rule) for rule in hiders[:3]]
+    if len(hiders) > len(names):
+        names.append(count(len(hiders) - len(names), "other rule"))
     # Commas would part a name from its number, so names are joined by "and".
     verb = "comes" if len(names) == 1 else "come"
     return f"Never applies: hidden by {' and by '.join(names)}, which {verb} first."
@@ -236,11 +240,6 @@ def say_comparison(found: Comparison) -> str:
 def members_of(rules: Iterable[PriceRule]) -> list[str]:
     """The membership types that some rule names."""
     return sorted({it for rule in rules for it in rule.membership_type_ids})
-
-
-def say_positions(positions: Iterable[int]) -> str:
-    """1, 3 and 4, as people count."""
-    return join_words(str(at + 1) for at in positions)
 
 
 def _covers(rule: PriceRule, day: dt.date, weekday: str) -> bool:
