@@ -117,6 +117,12 @@ def join_words(words: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def say_holders(names: Sequence[str]) -> str:
+    """Gold and River members; a name that says so itself is left as it is: River membership."""
+    says_so = any("member" in name.casefold() for name in names)
+    return join_words(names) if says_so else f"{join_words(names)} members"
+
+
 def _say_how(currency: str) -> str:
     decimals = exponent(currency)
     if not decimals:
@@ -168,4 +174,4 @@ def _say_dates(first: dt.date | None, last: dt.date | None) -> str:
 def _say_members(type_ids: frozenset[str], memberships: Mapping[str, str]) -> str:
     if not type_ids:
         return ""
-    return f"{join_words(sorted(memberships.get(it, 'unknown') for it in type_ids))} members"
+    return say_holders(sorted(memberships.get(it, "unknown") for it in type_ids))

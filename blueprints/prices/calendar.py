@@ -13,6 +13,7 @@ from domain.price_checks import (
     PricedSlot,
     cheapest_by_day,
     count_by_rule,
+    members_of,
 )
 from domain.pricing import PriceRule, PriceTrace, trace_price
 
@@ -72,7 +73,14 @@ class Shown:
 
     @cached_property
     def hits(self) -> dict[str, int]:
-        return dict(count_by_rule(self._rules, self.slots, self._held))
+        """For how many of them each rule sets the price; a members' rule as its members see it."""
+        found = dict(count_by_rule(self._rules, self.slots, self._held))
+        for type_id in members_of(self._rules):
+            seen = count_by_rule(self._rules, self.slots, frozenset({type_id}))
+            for rule in self._rules:
+                if type_id in rule.membership_type_ids and self.viewer != type_id:
+                    found[rule.id] = max(found.get(rule.id, 0), seen.get(rule.id, 0))
+        return found
 
     @property
     def weeks(self) -> list[list[dt.date | None]]:

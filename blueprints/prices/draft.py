@@ -181,6 +181,8 @@ class _Reader:
 
 
 def _read_time(text: str) -> dt.time:
-    if not re.fullmatch(r"[0-9]{2}:[0-9]{2}(:00)?", text, re.ASCII):
+    """17:00, 17.30, 1730 or 9: as people type times."""
+    found = re.fullmatch(r"([0-9]{1,2})(?:[:.]?([0-9]{2}))?", text, re.ASCII)
+    if found is None:
         raise ValueError(text)
-    return dt.time.fromisoformat(text)
+    return dt.time(int(found[1]), int(found[2] or 0))

@@ -11,7 +11,7 @@ from blueprints.security import current_desk, needs
 from domain import price_checks
 from domain.editing import EditedMeanwhile
 from domain.errors import RuleBroken
-from domain.price_rules import MAX_RULES, say_conditions
+from domain.price_rules import MAX_RULES, say_conditions, say_holders
 from services.price_rules import TypePrices, find_prices, preview, save_rules
 
 bp = Blueprint("prices", __name__, url_prefix="/staff/<site>/types/<type_id>/prices")
@@ -29,7 +29,7 @@ def prices(site: str, type_id: str) -> Response:
 
 @bp.get("/preview")
 @needs(SETTINGS)
-def leave_preview(site: str, type_id: str) -> Any:
+def back_to_prices(site: str, type_id: str) -> Any:
     return redirect(url_for("prices.prices", site=site, type_id=type_id), code=303)
 
 
@@ -108,6 +108,7 @@ def _editor(
         shown=shown,
         checks=price_checks,
         colour=colour,
+        say_holders=say_holders,
         currency_sign=get_currency_symbol(found.kind.currency, venue.locale),
         most=MAX_RULES,
         places={row.id: at for at, row in enumerate(rows)},

@@ -20,6 +20,7 @@ from domain.price_rules import (
 )
 from domain.pricing import PriceRule
 
+NAMES = {"g": "Gold", "r": "River", "s": "Shore membership"}
 day = dt.date.fromisoformat
 clock = dt.time.fromisoformat
 
@@ -130,11 +131,12 @@ def test_d5_a_label_may_compare_and_join():
         ({"date_from": day("2026-07-01")}, ("from 1 Jul 2026",)),
         ({"date_to": day("2026-07-01")}, ("until 1 Jul 2026",)),
         ({"membership_type_ids": {"g", "r"}}, ("Gold and River members",)),
+        ({"membership_type_ids": {"s"}}, ("Shore membership",)),
     ],
 )  # fmt: skip
 def test_conditions_read_as_a_person_says_them(rule, said):
     sets = {name: frozenset(it) if isinstance(it, set) else it for name, it in rule.items()}
-    assert say_conditions(PriceRule("r", 1, **sets), {"g": "Gold", "r": "River"}) == said
+    assert say_conditions(PriceRule("r", 1, **sets), NAMES) == said
 
 
 def test_d4_what_was_seen_tells_order_and_every_field():

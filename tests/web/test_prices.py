@@ -207,6 +207,17 @@ def test_r18_ends_lie_after_their_starts(owner, venue, pair, at_field, said):
     assert said in page.text(f"#{at_field}-{first}-error")
 
 
+@pytest.mark.parametrize("typed", ["9", "9:30", "09.30", "0930", "17:00"])
+def test_times_are_read_as_people_type_them(owner, venue, app, typed):
+    fields = sent(owner.get(at(venue)))
+    fields[f"time_from-{venue['rules'][0]}"] = [typed]
+    owner.post(at(venue), fields, 303)
+    hour, minute = {"9": (9, 0), "17:00": (17, 0)}.get(typed, (9, 30))
+    page = owner.get(at(venue))
+    shown = page.one(f"#time_from-{venue['rules'][0]}")["value"]
+    assert shown == f"{hour:02}:{minute:02}"
+
+
 def test_d4_who_saves_second_sees_both_and_loses_nothing(owner, venue, app):
     mine, theirs = sent(owner.get(at(venue))), sent(owner.get(at(venue)))
     first = venue["rules"][0]
