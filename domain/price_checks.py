@@ -29,7 +29,11 @@ class PricedSlot:
 
 @dataclass(frozen=True, slots=True)
 class DeadRule:
-    """A rule that can never set a price; `hidden_by` are the positions of those that do instead."""
+    """A rule that can never set a price.
+
+    `hidden_by` is the position of the first rule that covers it alone, else those of all that set
+    the price in its place.
+    """
 
     position: int
     rule: PriceRule
@@ -329,9 +333,18 @@ def _dead(
 ) -> DeadRule:
     rule = rules[at]
     if is_reached:
-        return DeadRule(at, rule, "hidden" if hidden_by else "no_time", tuple(sorted(hidden_by)))
+        named = tuple(sorted(hidden_by))
+        alone = [it for it in named if _covers_all_of(rules[it], rule, since)]
+        return DeadRule(at, rule, "hidden" if named else "no_time", tuple(alone[:1]) or named)
     has_ended = since is not None and rule.date_to is not None and rule.date_to < since
     return DeadRule(at, rule, "ended" if has_ended else "no_day")
+
+
+def _covers_all_of(earlier: PriceRule, rule: PriceRule, since: dt.date | None) -> bool:
+    winners: set[int] = set()
+    for active in _days_alike((earlier, rule), since):
+        _play((earlier, rule), active, winners, {0: set(), 1: set()})
+    return 1 not in winners
 
 
 def _change(

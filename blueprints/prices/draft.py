@@ -57,8 +57,12 @@ class Row:
 
         return cls(
             row_id,
-            *(text(name) for name in ("label", "price")),
-            *(text(name) for name in ("date_from", "date_to", "time_from", "time_to")),
+            text("label"),
+            text("price"),
+            text("date_from"),
+            text("date_to"),
+            text("time_from"),
+            text("time_to"),
             frozenset(form.getlist(f"weekdays-{row_id}")),
             frozenset(form.getlist(f"members-{row_id}")),
         )
