@@ -20,6 +20,7 @@ from blueprints import (
     mailbox,
     media,
     people,
+    prices,
     private_links,
     shop,
     types,
@@ -54,8 +55,8 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     areas = (
         *(health, account, bookings, guest_forms, checkout, cover),
         *(desk, feeds, house, intake, letters, mailbox),
-        *(media, people, private_links, shop, types, waiting),
-        *(works,),
+        *(media, people, prices, private_links, shop, types),
+        *(waiting, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)

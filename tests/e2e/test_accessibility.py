@@ -9,6 +9,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from changing_stories import CHANGING
 from cover_stories import COVER
 from playwright.sync_api import Page, expect
+from prices_stories import PRICES
 from stories import ANA, BATH, IMOGEN, MAREN, Story, at
 from types_stories import TYPES_STORIES
 from werkzeug.exceptions import HTTPException
@@ -348,6 +349,7 @@ STORIES = [
     *CHANGING,
     *COVER,
     *TYPES_STORIES,
+    *PRICES,
 ]
 
 NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")
