@@ -4,8 +4,8 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from domain.local_time import to_local
-from services.desk import Block, Lane
 from services.facts import Venue
+from services.schedule import Block, Lane
 
 ROW = 5
 """Minutes a row (static/css/staff-time.css)."""
@@ -84,6 +84,8 @@ class Grid:
             states.append("is-now")
         if block.is_private:
             states.append("is-private")
+        if block.clashes or block.lacks:
+            states.append("is-amiss")
         if rows < SHORT:
             states.append("is-short")
         if rows < TINY:
