@@ -6,12 +6,12 @@ Plain columns and a fixed number of statements, however many sessions and bookin
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
-from domain.schedule import Away, Use, find_overlaps, is_away
+from domain.clashes import Away, Busy, Clash, find_clashes
 from domain.words import count
 from models import (
     ClosedDay,
@@ -331,10 +331,18 @@ def list_coming(
         return ComingPage((), total or 0, at, pages)
     first, last = rows[0].local_start.date(), rows[-1].local_start.date()
     window = _window(organisation_id, site_id, first, (last - first).days + 1)
-    away = _time_off(organisation_id, window)
+    absent = _by_session(
+        find_clashes(
+            [Busy(row.id, "", row.start_time, row.end_time, row.local_start, None,
+                  row.practitioner_id) for row in rows],
+            [],
+            away=_time_off(organisation_id, window),
+        )
+    )  # fmt: skip
     by_day: dict[dt.date, list[Block]] = defaultdict(list)
     for row in rows:
-        by_day[row.local_start.date()].append(_block(row, away, now))
+        only_away = [clash for clash in absent.get(row.id, []) if clash.kind == "away"]
+        by_day[row.local_start.date()].append(_block(row, only_away, now, {}))
     days = tuple(_day(day, window.closed.get(day), blocks) for day, blocks in by_day.items())
     return ComingPage(days, total or 0, at, pages)
 
@@ -431,27 +439,46 @@ def _blocks_between(
         )
         .order_by(Session.local_start, Session.id)
     ).all()
-    away = _time_off(organisation_id, window)
     live = {row.id: row for row in rows if row.deleted_at is None}
-    overlaps = find_overlaps(
-        Use(
-            row.id, row.start_time, row.end_time, row.room_id, row.turnaround or 0,
-            row.practitioner_id,
-        )
-        for row in live.values()
-    )  # fmt: skip
-    return [
-        replace(_block(row, away, now), clashes=_say_clashes(overlaps.get(row.id, {}), live))
+    shown = [
+        row
         for row in rows
         if row.site_id == site_id
         and window.first <= row.local_start < window.last
         and not row.hidden_on_schedule
     ]
+    asked = {row.id for row in shown}
+    found = find_clashes(
+        [_busy(live[id]) for id in asked if id in live],
+        [_busy(row) for row in live.values() if row.id not in asked],
+        turnaround={
+            row.room_id: dt.timedelta(minutes=row.turnaround) for row in rows if row.room_id
+        },
+        away=_time_off(organisation_id, window),
+    )
+    clashes = _by_session(found)
+    return [_block(row, clashes.get(row.id, []), now, live) for row in shown]
+
+
+def _busy(row: Any) -> Busy:
+    return Busy(
+        row.id, row.session_type_name, row.start_time, row.end_time, row.local_start,
+        row.room_id, row.practitioner_id,
+    )  # fmt: skip
+
+
+def _by_session(found: Iterable[Clash]) -> dict[str, list[Clash]]:
+    by_session: dict[str, list[Clash]] = defaultdict(list)
+    for clash in found:
+        by_session[clash.wanted.key].append(clash)
+    return by_session
 
 
 def _time_off(organisation_id: str, window: _Window) -> list[Away]:
     rows = db.session.execute(
-        sa.select(TimeOff.practitioner_id, TimeOff.local_start, TimeOff.local_end).where(
+        sa.select(
+            TimeOff.practitioner_id, TimeOff.local_start, TimeOff.local_end, TimeOff.reason
+        ).where(
             TimeOff.organisation_id == organisation_id,
             TimeOff.local_start < window.last + _DAY,
             TimeOff.local_end > window.first,
@@ -460,7 +487,7 @@ def _time_off(organisation_id: str, window: _Window) -> list[Away]:
     return [Away(*row) for row in rows]
 
 
-def _block(row: Any, away: Sequence[Away], now: dt.datetime) -> Block:
+def _block(row: Any, clashes: Sequence[Clash], now: dt.datetime, others: dict[str, Any]) -> Block:
     return Block(
         id=row.id,
         type_id=row.session_type_id,
@@ -480,33 +507,34 @@ def _block(row: Any, away: Sequence[Away], now: dt.datetime) -> Block:
         is_private=row.visibility != "public",
         is_cancelled=row.deleted_at is not None,
         waiting=row.waiting,
-        lacks=_say_lack(row, away, now),
+        lacks=_say_lack(row, any(clash.kind == "away" for clash in clashes), now),
+        clashes=_say_clashes(clashes, others),
     )
 
 
-def _say_lack(row: Any, away: Sequence[Away], now: dt.datetime) -> str:
+def _say_lack(row: Any, is_away: bool, now: dt.datetime) -> str:
+    """Why a coming session needs somebody else to lead it; empty when it does not."""
     if row.deleted_at is not None or row.end_time <= now:
         return ""
     if row.practitioner_id is None:
         return "No one leads it yet" if row.usual_practitioner_id is not None else ""
     if row.practitioner_left is not None:
         return f"{row.practitioner} no longer works here"
-    length = row.end_time - row.start_time
-    if is_away(row.practitioner_id, row.local_start, row.local_start + length, away):
-        return f"{row.practitioner} is away"
-    return ""
+    return f"{row.practitioner} is away" if is_away else ""
 
 
-def _say_clashes(others: dict[str, set[str]], live: dict[str, Any]) -> tuple[str, ...]:
-    said = []
-    for other, why in sorted(others.items(), key=lambda pair: live[pair[0]].start_time):
-        row = live[other]
-        shared = " and ".join(
-            name or "" for kind, name in (("room", row.room), ("practitioner", row.practitioner))
-            if kind in why
-        )  # fmt: skip
-        said.append(f"{row.session_type_name}, {row.local_start:%H:%M} ({shared})")
-    return tuple(said)
+def _say_clashes(clashes: Sequence[Clash], others: dict[str, Any]) -> tuple[str, ...]:
+    """One sentence part for each session that is met, with what the two share."""
+    shared: dict[str, list[str]] = {}
+    for clash in clashes:
+        if clash.other is not None:
+            row = others[clash.other.key]
+            name = row.room if clash.kind == "room" else row.practitioner
+            shared.setdefault(clash.other.key, []).append(name or "")
+    return tuple(
+        f"{others[key].session_type_name}, {others[key].local_start:%H:%M} ({' and '.join(names)})"
+        for key, names in shared.items()
+    )
 
 
 def _day(day: dt.date, closed: str | None, blocks: Sequence[Block]) -> Day:
