@@ -74,9 +74,7 @@ def check_new(
     if not 1 <= duration <= LONGEST:
         raise RuleBroken("A session lasts 1 minute to 7 days.", code="duration", field="duration")
     if wanted.max_baskets is not None and not 1 <= wanted.max_baskets <= MAX_CAPACITY:
-        raise RuleBroken(
-            "Enter 1 or more, or leave it empty.", code="parties", field="max_baskets"
-        )
+        raise RuleBroken("Enter 1 or more, or leave it empty.", code="parties", field="max_baskets")
     if wanted.price is not None and not 0 <= wanted.price <= MOST_PRICE:
         raise RuleBroken("Enter a price of 0 or more.", code="price", field="price")
     if capacity is None:

@@ -110,9 +110,12 @@ def _week_view(venue: Venue, here: Address, chosen: Chosen, choices: Choices) ->
     first = here.day - dt.timedelta(days=here.day.weekday())
     days = list_days(venue.organisation_id, venue.id, first, 7, chosen=chosen, now=utcnow())
     last = days[-1].day
+    today = local_day(utcnow(), venue.zone)
     return {
         "title": f"{_first_of_range(first, last)} to {_long(last)}",
         "days": days,
+        # What is left of this week; what has been stays a card's tap away.
+        "listed": [day for day in days if day.day >= today or last < today],
         "full": _percent(days),
         "steps": _steps(
             here,
@@ -163,7 +166,7 @@ def _agenda_view(venue: Venue, here: Address, chosen: Chosen, choices: Choices) 
     return {
         "title": "What is coming" if is_today else f"From {say_weekday_short(here.day)}",
         "found": found,
-        "days": found.days,
+        "listed": found.days,
         "steps": {
             "before": here.to(page=found.page - 1 if found.page > 2 else None)
             if found.page > 1
