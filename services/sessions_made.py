@@ -53,14 +53,12 @@ def list_types_to_schedule(organisation_id: str, site_id: str) -> tuple[TypeChoi
     return tuple(TypeChoice(*row) for row in rows)
 
 
-def find_making(
-    organisation_id: str, site_id: str, wanted: NewSession, *, now: dt.datetime
-) -> Making:
-    """What would be made, with its clashes, closed day and the clocks' oddities (S4, T2).
+class LookFirst(ImpactChanged):
+    """Something speaks against the session that the page has not shown, or not so (S3)."""
 
-    Raises RuleBroken under the field at fault (R6-R9, R22).
-    """
-    return _look(organisation_id, site_id, wanted, now)[0]
+    def __init__(self, making: Making) -> None:
+        super().__init__()
+        self.making = making
 
 
 def make_session(
@@ -74,8 +72,8 @@ def make_session(
 ) -> str:
     """Make one session; its id. The same `key` makes it once (H6).
 
-    Raises ImpactChanged when something speaks against it that `seen` does not stand for (S3),
-    RuleBroken under the field at fault (R6-R9, R22).
+    Raises LookFirst when clashes, a closed day, the hours or the clocks speak against it and
+    `seen` is not their mark (S3, S4, T2), RuleBroken under the field at fault (R6-R9, R22).
     """
     body = {"deed": "make session", "site": site_id, **asdict(wanted)}
     body["local_start"] = wanted.local_start.isoformat()
@@ -83,7 +81,7 @@ def make_session(
     def deed() -> str:
         making, row = _look(organisation_id, site_id, wanted, now)
         if making.asks and making.mark != seen:
-            raise ImpactChanged
+            raise LookFirst(making)
         db.session.add(row)
         db.session.flush()
         raise_revision(organisation_id, [row.session_type_id])
@@ -177,7 +175,8 @@ def _row(
 
 def _busy(row: Session) -> Busy:
     return Busy(
-        row.id,
+        # Not its id, which is another at every look: the mark would be too.
+        "new",
         row.session_type_name,
         row.start_time,
         row.end_time,

@@ -43,10 +43,12 @@ class Address:
 
     def to(self, **other: Any) -> str:
         """The same schedule with another view, day or page."""
-        values: dict[str, Any] = {"view": self.view, "date": self.day.isoformat(), **other}
+        values: dict[str, Any] = {
+            **self.filters, "view": self.view, "date": self.day.isoformat(), **other,
+        }  # fmt: skip
         if values["view"] == "day":
             values["view"] = None
-        return url_for("desk.schedule", site=self.site, **self.filters, **values)
+        return url_for("desk.schedule", site=self.site, **values)
 
     def without(self, kind: str, value: str) -> str:
         """The same with one filter less."""

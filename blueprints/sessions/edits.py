@@ -27,7 +27,7 @@ from domain.words import count
 from models import Session
 from services.facts import rule_of
 from services.session_edits import ChoicesRefused, apply_edit, find_edit
-from services.session_targets import list_move_targets
+from services.session_targets import MoveTarget, list_move_targets
 
 PREFILLED = ("date", "time", "duration", "room", "practitioner", "capacity")
 """What a link to the form may fill in: a drag says the new time and room."""
@@ -225,7 +225,7 @@ def _page(
     differences: dict[str, Any] | None = None,
 ) -> Response:
     shows = impact is not None and not impact.is_nothing
-    targets = ()
+    targets: tuple[MoveTarget, ...] = ()
     if impact is not None and impact.touched:
         targets = list_move_targets(
             *here(),

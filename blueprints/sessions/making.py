@@ -9,11 +9,11 @@ from blueprints.security import current_desk, needs
 from blueprints.sessions.area import RESERVATIONS, bp, here, page, read_moment
 from blueprints.sessions.forms import NewForm
 from blueprints.visits import deed_key
-from domain.errors import ImpactChanged, RuleBroken
+from domain.errors import RuleBroken
 from domain.local_time import local_day
 from domain.new_sessions import Making
 from domain.words import say_moment
-from services.sessions_made import find_making, list_types_to_schedule, make_session
+from services.sessions_made import LookFirst, list_types_to_schedule, make_session
 
 
 @bp.get("/<site>/sessions/new")
@@ -32,9 +32,6 @@ def make(site: str) -> Any:
     form = NewForm()
     try:
         wanted = form.wanted(_currency(form))
-        making = find_making(*here(), wanted, now=utcnow())
-        if making.asks and not form.said("seen"):
-            return _page(form, making)
         session_id = make_session(
             *here(),
             wanted,
@@ -42,18 +39,17 @@ def make(site: str) -> Any:
             key=deed_key(form.said("key")),
             now=utcnow(),
         )
-    except ImpactChanged as broken:
+    except LookFirst as broken:
+        if not form.said("seen"):
+            return _page(form, broken.making)
         form.refuse(broken)
-        return _page(form, making, status=409)
+        return _page(form, broken.making, status=409)
     except RuleBroken as broken:
         form.refuse_field(broken)
         return _page(form, status=422)
-    flash(f"{making.name} is on the schedule for {say_moment(making.local_start)}.", "ok")
-    return redirect(
-        url_for("desk.schedule", site=site, date=making.local_start.date().isoformat())
-        + f"#s-{session_id}",
-        code=303,
-    )
+    flash(f"The session of {say_moment(wanted.local_start)} is on the schedule.", "ok")
+    day = wanted.local_start.date().isoformat()
+    return redirect(url_for("desk.schedule", site=site, date=day) + f"#s-{session_id}", code=303)
 
 
 def _currency(form: NewForm) -> str:
