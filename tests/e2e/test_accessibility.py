@@ -10,6 +10,7 @@ from changing_stories import CHANGING
 from cover_stories import COVER
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
+from sessions_stories import SESSIONS
 from stories import ANA, BATH, IMOGEN, MAREN, Story, at
 from types_stories import TYPES_STORIES
 from werkzeug.exceptions import HTTPException
@@ -350,6 +351,7 @@ STORIES = [
     *COVER,
     *TYPES_STORIES,
     *PRICES,
+    *SESSIONS,
 ]
 
 NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")
