@@ -2,7 +2,6 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
@@ -28,6 +27,7 @@ from models import (
     new_object_id,
     transaction,
 )
+from services.clashes import busy_of, list_clashes
 from services.letters import post_about_bookings
 from services.lines import load_session_at
 from services.places import (
@@ -346,35 +346,14 @@ def _check_restoring(row: Session, now: dt.datetime) -> None:
 
 def _clashes(row: Session) -> list[Session]:
     """Live sessions in its room (with the time to turn it round) or of its practitioner (S4)."""
-    rest = dt.timedelta(minutes=row.room.turnaround if row.room else 0)
-    overlaps: list[Any] = []
-    if row.room_id is not None:
-        overlaps.append(
-            sa.and_(
-                Session.room_id == row.room_id,
-                Session.start_time < row.end_time + rest,
-                Session.end_time > row.start_time - rest,
-            )
-        )
-    if row.practitioner_id is not None:
-        overlaps.append(
-            sa.and_(
-                Session.practitioner_id == row.practitioner_id,
-                Session.start_time < row.end_time,
-                Session.end_time > row.start_time,
-            )
-        )
-    if not overlaps:
+    found = list_clashes(row.organisation_id, [busy_of(row)], instead_of=[row.id])
+    ids = {clash.other.key for clash in found if clash.other}
+    if not ids:
         return []
     return list(
         db.session.scalars(
             sa.select(Session)
-            .where(
-                Session.organisation_id == row.organisation_id,
-                Session.id != row.id,
-                Session.deleted_at.is_(None),
-                sa.or_(*overlaps),
-            )
+            .where(Session.organisation_id == row.organisation_id, Session.id.in_(ids))
             .options(joinedload(Session.room), joinedload(Session.practitioner))
             .order_by(Session.start_time, Session.id)
         )
