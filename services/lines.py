@@ -102,6 +102,31 @@ def load_session_at(organisation_id: str, site_id: str, session_id: str) -> Sess
     return found
 
 
+def list_live_lines(
+    organisation_id: str, session_id: str, now: dt.datetime
+) -> list[SessionBooking]:
+    """Everything live on a session: sold, held (unless it has run out), waiting; with its books."""
+    return list(
+        db.session.scalars(
+            sa.select(SessionBooking)
+            .join(SessionBooking.order)
+            .where(
+                SessionBooking.organisation_id == organisation_id,
+                SessionBooking.session_id == session_id,
+                SessionBooking.cancelled_at.is_(None),
+                sa.or_(SessionBooking.expires_at.is_(None), SessionBooking.expires_at > now),
+            )
+            .options(
+                joinedload(SessionBooking.order_item),
+                joinedload(SessionBooking.customer),
+                joinedload(SessionBooking.order).selectinload(Order.ledger),
+            )
+            .order_by(SessionBooking.id)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
 def new_order(
     organisation_id: str,
     found: Session,

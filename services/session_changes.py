@@ -25,11 +25,11 @@ from models import (
     Site,
     db,
     new_object_id,
-    transaction,
 )
 from services.clashes import busy_of, list_clashes
+from services.idempotency import retrying
 from services.letters import post_about_bookings
-from services.lines import load_session_at
+from services.lines import list_live_lines, load_session_at
 from services.places import (
     HOLDING,
     let_go_of_all_on,
@@ -66,7 +66,7 @@ def find_cancellable_session(
     row = load_session_at(organisation_id, site_id, session_id)
     if row.deleted_at is not None:
         raise WrongState("This session was cancelled already.")
-    impact = _impact(_lines(organisation_id, session_id, now))
+    impact = _impact(list_live_lines(organisation_id, session_id, now))
     check_cancelling(end_time=row.end_time, checked_in=impact.checked_in, now=now)
     return Changing(row, impact)
 
@@ -87,16 +87,17 @@ def cancel_session(
     ImpactChanged when `seen` is not what it touches now (S3).
     """
     why = check_reason(reason)
-    with transaction():
+
+    def deed() -> None:
         # Orders come first (ADR 9). A booking made before the session's lock changes the mark.
-        lines = _lines(organisation_id, session_id, now)
+        lines = list_live_lines(organisation_id, session_id, now)
         _lock_orders(organisation_id, {line.order_id for line in lines})
         lock_sessions(organisation_id, [session_id])
         row = load_session_at(organisation_id, site_id, session_id)
         if row.deleted_at is not None:
             return
         let_go_of_expired_on(organisation_id, session_id, now)
-        lines = _lines(organisation_id, session_id, now)
+        lines = list_live_lines(organisation_id, session_id, now)
         impact = _impact(lines)
         check_cancelling(end_time=row.end_time, checked_in=impact.checked_in, now=now)
         if impact.mark != seen:
@@ -111,6 +112,8 @@ def cancel_session(
         _cancel_empty_orders(organisation_id, {line.order_id for line in sold})
         _tell(organisation_id, site_id, sold, now)
         raise_revision(organisation_id, [row.session_type_id])
+
+    retrying(deed)
 
 
 def find_restorable_session(
@@ -135,7 +138,8 @@ def restore_session(
     Its bookings stay cancelled. A live one stays as it is. Raises NotFound, WrongState for a past
     one or an archived type, ImpactChanged when its clashes are not those `seen` (S4).
     """
-    with transaction():
+
+    def deed() -> None:
         lock_sessions(organisation_id, [session_id])
         row = load_session_at(organisation_id, site_id, session_id)
         if row.deleted_at is None:
@@ -147,6 +151,8 @@ def restore_session(
         db.session.flush()
         recount(organisation_id, session_id)
         raise_revision(organisation_id, [row.session_type_id])
+
+    retrying(deed)
 
 
 def find_places(
@@ -174,7 +180,8 @@ def change_capacity(
     stays when the list is closed. Raises RuleBroken with its field (R8, R9), NotFound, WrongState,
     ImpactChanged when `seen` is not what is there now (S3).
     """
-    with transaction():
+
+    def deed() -> None:
         lock_sessions(organisation_id, [session_id])
         row = _load_live(organisation_id, site_id, session_id, now)
         if pass_on_expired(organisation_id, [session_id], now):
@@ -199,6 +206,8 @@ def change_capacity(
         wake(organisation_id, [session_id], now=now)
         raise_revision(organisation_id, [row.session_type_id])
 
+    retrying(deed)
+
 
 def _load_live(organisation_id: str, site_id: str, session_id: str, now: dt.datetime) -> Session:
     row = load_session_at(organisation_id, site_id, session_id)
@@ -207,28 +216,6 @@ def _load_live(organisation_id: str, site_id: str, session_id: str, now: dt.date
     if row.end_time <= now:
         raise WrongState("This session is over, so its places stay as they were.")
     return row
-
-
-def _lines(organisation_id: str, session_id: str, now: dt.datetime) -> list[SessionBooking]:
-    """Everything live on the session: sold, held (unless it has run out), waiting."""
-    return list(
-        db.session.scalars(
-            sa.select(SessionBooking)
-            .join(SessionBooking.order)
-            .where(
-                SessionBooking.organisation_id == organisation_id,
-                SessionBooking.session_id == session_id,
-                SessionBooking.cancelled_at.is_(None),
-                sa.or_(SessionBooking.expires_at.is_(None), SessionBooking.expires_at > now),
-            )
-            .options(
-                joinedload(SessionBooking.order_item),
-                joinedload(SessionBooking.order).selectinload(Order.ledger),
-            )
-            .order_by(SessionBooking.id)
-            .execution_options(populate_existing=True)
-        )
-    )
 
 
 def _impact(lines: list[SessionBooking]) -> Impact:
