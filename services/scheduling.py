@@ -90,14 +90,16 @@ def bring_in_step(
     In the caller's transaction, which has written those. With `days` nothing of other days is
     touched. Past and sold ones are left alone.
     """
-    done = []
+    plans = []
     for group_id in sorted(group_ids):
         origin, wanted = load_wanted(organisation_id, group_id, is_locked=True)
         standing = load_standing(organisation_id, group_id, is_locked=True)
         plan = plan_series(wanted, standing, now=now, today=local_day(now, wanted.series.zone))
-        done.append(plan if days is None else only_on(plan, days))
-        apply_plan(origin, done[-1], now=now, reasons=wanted.closed)
-    return done
+        plans.append((origin, wanted, plan if days is None else only_on(plan, days)))
+    # Types are locked last (ADR 9), so all are planned before the first is done.
+    for origin, wanted, plan in plans:
+        apply_plan(origin, plan, now=now, reasons=wanted.closed)
+    return [plan for _, _, plan in plans]
 
 
 def only_on(plan: Plan, days: Collection[dt.date]) -> Plan:

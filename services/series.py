@@ -15,7 +15,7 @@ from domain.errors import ImpactChanged, NotFound, WrongState
 from domain.local_time import local_day
 from domain.reasons import check_reason
 from domain.recurrence import HORIZON, Series, StartTime
-from domain.series_changes import Plan, Wanted, plan_series
+from domain.series_changes import Left, Plan, Wanted, plan_series
 from domain.series_patterns import (
     RoomFacts,
     SeriesRefused,
@@ -41,9 +41,10 @@ from services.places import raise_revision
 from services.scheduling import apply_plan, load_closed_days, load_standing, origin_of
 from services.series_choices import (
     Aftermath,
+    Choice,
     Choices,
-    cancelling_item,
     carry_out,
+    item_of,
     plan_aftermath,
 )
 from services.touched import Touched, list_touched
@@ -77,7 +78,7 @@ class Saved:
 
     group_id: str
     plan: Plan
-    aftermath: Aftermath = Aftermath()
+    aftermath: Aftermath
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ def save_series(
         group = _live(scene)
         check_edit(wish_of(group).values, wish.values, seen)
         outlook = _lay_out(scene, wish, now, is_locked=True)
-        items.extend(_items(scene, outlook, choices, now))
+        items.extend(_items(scene, outlook, choices))
         if outlook.mark != shown and not (outlook.plan.is_nothing and not items):
             raise ImpactChanged
         _write(group, wish)
@@ -532,24 +533,30 @@ def _write_times(
     return ids
 
 
-def _items(
-    scene: _Scene, outlook: Outlook, choices: Choices, now: dt.datetime
-) -> list[dict[str, Any]]:
+def _items(scene: _Scene, outlook: Outlook, choices: Choices) -> list[dict[str, Any]]:
     """What staff chose for the booked ones, other than leaving them as they are."""
-    booked = [one.standing.id for one in outlook.plan.booked]
-    chosen = [session_id for session_id in booked if choices.of(session_id) == "cancel"]
-    reason = check_reason(choices.reason) if chosen else ""
+    chosen = [(one, _choice(one, choices)) for one in outlook.plan.booked]
+    cancels = any(do == "cancel" for _, do in chosen)
+    reason = check_reason(choices.reason) if cancels else "The series was changed."
     return [
-        cancelling_item(
-            scene.kind.organisation_id,
-            scene.site.id,
-            session_id,
+        item_of(
+            one,
+            scene.kind.name,
+            outlook.touched.get(one.standing.id),
+            do=do,
             reason=reason,
-            withdrawn_by="series",
-            now=now,
+            # One that is wanted and cancelled all the same stays away, as by hand.
+            withdrawn_by=None if one.slot else "series",
         )
-        for session_id in chosen
+        for one, do in chosen
+        if do != "keep"
     ]
+
+
+def _choice(left: Left, choices: Choices) -> Choice:
+    """Along goes only what the series still wants."""
+    do = choices.of(left.standing.id)
+    return "keep" if do == "along" and left.slot is None else do
 
 
 def _live(scene: _Scene) -> RecurrenceGroup:

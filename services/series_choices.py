@@ -2,16 +2,21 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from domain.errors import RuleBroken
+from domain.errors import ImpactChanged, RuleBroken
+from domain.series_changes import Left
+from domain.session_edits import CLEAR, SessionWish
 from domain.words import say_day, say_time
 from models import Session, db, transaction
+from services.lines import load_session_at
 from services.long_works import begin
 from services.session_changes import cancel_session, find_cancellable_session
+from services.session_edits import apply_edit, find_edit
+from services.touched import Touched, list_touched
 
 SESSION_CHOICES = "session_choices"
 """The kind of long work that carries out what was chosen."""
@@ -27,16 +32,12 @@ class Choices:
     """What becomes of booked sessions: for each by its id, and for all that are not named."""
 
     default: Choice = "keep"
-    each: Mapping[str, Choice] = ()  # type: ignore[assignment]
+    each: Mapping[str, Choice] = field(default_factory=dict)
     reason: str = ""
 
     def of(self, session_id: str) -> Choice:
         """What was chosen for one of them."""
-        return dict(self.each).get(session_id, self.default)
-
-    def cancels_any_of(self, session_ids: Sequence[str]) -> bool:
-        """Whether a reason is needed, for whoever booked."""
-        return any(self.of(session_id) == "cancel" for session_id in session_ids)
+        return self.each.get(session_id, self.default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,53 +49,95 @@ class Aftermath:
     work_id: str | None = None
 
 
-def cancelling_item(
-    organisation_id: str,
-    site_id: str,
-    session_id: str,
+def item_of(
+    left: Left,
+    name: str,
+    touched: Touched | None,
     *,
+    do: Choice,
     reason: str,
-    withdrawn_by: str,
-    now: dt.datetime,
+    withdrawn_by: str | None,
 ) -> dict[str, Any]:
-    """One session to be cancelled with its bookings, as the caller's transaction sees it now."""
-    found = find_cancellable_session(organisation_id, site_id, session_id, now=now)
-    local = found.session.local_start
+    """One chosen session as plain values, with what is live on it as the page showed it."""
+    local = left.standing.slot.local_start
     return {
-        "name": f"{found.session.session_type_name}, {say_day(local.date())}, {say_time(local)}",
-        "session": session_id,
-        "do": "cancel",
-        "seen": found.impact.mark,
+        "name": f"{name}, {say_day(local.date())}, {say_time(local)}",
+        "session": left.standing.id,
+        "do": do,
+        "facts": list(touched.facts) if touched else [],
         "reason": reason,
         "withdrawn_by": withdrawn_by,
+        "wish": _wish_values(left) if do == "along" else {},
     }
 
 
 def carry_out_one(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
     """Do what was chosen for one session; doing it again changes nothing. A step of a long work.
 
-    Raises RuleBroken when the facts have moved since it was chosen.
+    Raises RuleBroken, ImpactChanged among them when somebody booked since it was chosen (S3).
     """
-    cancel_session(
-        organisation_id,
-        site_id,
-        item["session"],
-        reason=item["reason"],
-        seen=item["seen"],
-        now=now,
-    )
+    db.session.rollback()
+    row = load_session_at(organisation_id, site_id, item["session"])
+    if row.deleted_at is not None:
+        return
+    here = list_touched(organisation_id, [row.id]).get(row.id)
+    if list(here.facts if here else ()) != item["facts"]:
+        raise ImpactChanged("Somebody booked or cancelled meanwhile, so it was left as it was.")
+    if item["do"] == "cancel":
+        _cancel(organisation_id, site_id, item, now)
+    else:
+        _go_along(organisation_id, site_id, item, list(row.overridden), now)
+
+
+def _cancel(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
+    at = (organisation_id, site_id, item["session"])
+    mark = find_cancellable_session(*at, now=now).impact.mark
+    cancel_session(*at, reason=item["reason"], seen=mark, now=now)
+    # What went with its series or day comes back with it.
+    _note(organisation_id, item["session"], withdrawn_by=item["withdrawn_by"])
+
+
+def _go_along(
+    organisation_id: str, site_id: str, item: Any, by_hand: list[str], now: dt.datetime
+) -> None:
+    at = (organisation_id, site_id, item["session"])
+    wish = _wish_of(item["wish"])
+    mark = find_edit(*at, wish, now=now).impact.mark
+    apply_edit(*at, wish, seen=mark, now=now)
+    # It says what its series says: the series may change it again.
+    _note(organisation_id, item["session"], overridden=by_hand)
+
+
+def _note(organisation_id: str, session_id: str, **values: Any) -> None:
     with transaction():
-        # It went with its series or day, and comes back with it.
         db.session.execute(
             sa.update(Session)
-            .where(
-                Session.organisation_id == organisation_id,
-                Session.id == item["session"],
-                Session.deleted_at.is_not(None),
-            )
-            .values(withdrawn_by=item["withdrawn_by"]),
+            .where(Session.organisation_id == organisation_id, Session.id == session_id)
+            .values(**values),
             execution_options={"synchronize_session": False},
         )
+
+
+def _wish_values(left: Left) -> dict[str, Any]:
+    slot, changes = left.slot, left.changes
+    if slot is None:
+        return {}
+    values: dict[str, Any] = {
+        "local_start": slot.local_start.isoformat(),
+        "duration": slot.minutes,
+        "room_id": slot.room_id,
+        "practitioner_id": slot.practitioner_id,
+        "capacity": slot.capacity,
+    }
+    names = {"start_time": "local_start"}
+    return {names.get(it, it): values[names.get(it, it)] for it in changes}
+
+
+def _wish_of(values: dict[str, Any]) -> SessionWish:
+    found: dict[str, Any] = {name: CLEAR if value is None else value for name, value in values.items()}
+    if "local_start" in found:
+        found["local_start"] = dt.datetime.fromisoformat(str(found["local_start"]))
+    return SessionWish(**found)
 
 
 def plan_aftermath(

@@ -148,6 +148,7 @@ def restore_session(
         if Changing(row, _impact([]), tuple(_clashes(row))).clash_mark != seen:
             raise ImpactChanged
         row.deleted_at, row.cancel_reason, row.updated_at = None, "", now
+        row.withdrawn_by = None
         db.session.flush()
         recount(organisation_id, session_id)
         raise_revision(organisation_id, [row.session_type_id])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -26,7 +27,7 @@ class Touched:
 
 def list_touched(organisation_id: str, session_ids: Sequence[str]) -> dict[str, Touched]:
     """By session, for those on which anything is live; one query for five hundred of them."""
-    found: dict[str, list[sa.Row[tuple[str, str, str, int, str, int]]]] = {}
+    found: dict[str, list[Any]] = {}
     for first in range(0, len(session_ids), _IDS_AT_A_TIME):
         rows = db.session.execute(
             sa.select(
@@ -51,9 +52,7 @@ def list_touched(organisation_id: str, session_ids: Sequence[str]) -> dict[str, 
     return {session_id: _summed(session_id, rows) for session_id, rows in found.items()}
 
 
-def _summed(
-    session_id: str, rows: Sequence[sa.Row[tuple[str, str, str, int, str, int]]]
-) -> Touched:
+def _summed(session_id: str, rows: Sequence[Any]) -> Touched:
     sold = [row for row in rows if row.status == "confirmed"]
     return Touched(
         session_id=session_id,
