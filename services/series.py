@@ -30,6 +30,7 @@ from models import (
     RecurrenceGroup,
     RecurrenceStartTime,
     Room,
+    Session,
     SessionType,
     Site,
     db,
@@ -38,7 +39,7 @@ from models import (
 from services.clashes import list_clashes
 from services.idempotency import once, retrying
 from services.places import raise_revision
-from services.scheduling import apply_plan, load_closed_days, load_standing, origin_of
+from services.scheduling import apply_plan, is_sold, load_closed_days, load_standing, origin_of
 from services.series_choices import (
     Aftermath,
     Choice,
@@ -144,6 +145,59 @@ def list_practitioners(organisation_id: str, site_id: str) -> list[Practitioner]
     )
     order = (Practitioner.deleted_at.is_not(None), Practitioner.name, Practitioner.id)
     return list(db.session.scalars(people.order_by(*order)))
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """A series in the list of its type, with what it has coming."""
+
+    group: RecurrenceGroup
+    room: str
+    room_colour: int
+    practitioner: str
+    coming: int
+    booked: int
+    last_made: dt.date | None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What it lacks to make sessions (C36)."""
+        return wish_of(self.group).missing
+
+
+def list_series(
+    organisation_id: str, site_id: str, type_id: str, *, now: dt.datetime
+) -> list[SeriesRow]:
+    """The series of a type in the order in which they were made (R21); three queries in all."""
+    live = (
+        Session.organisation_id == organisation_id,
+        Session.recurrence_group_id == RecurrenceGroup.id,
+        Session.deleted_at.is_(None),
+        Session.start_time > now,
+    )
+    coming = sa.select(sa.func.count(Session.id)).where(*live).scalar_subquery()
+    booked = sa.select(sa.func.count(Session.id)).where(*live, is_sold()).scalar_subquery()
+    latest = sa.select(sa.func.max(Session.local_start)).where(*live).scalar_subquery()
+    rows = db.session.execute(
+        sa.select(
+            RecurrenceGroup, Room.name, Room.colour, Practitioner.name, coming, booked, latest
+        )
+        .join(SessionType, RecurrenceGroup.session_type_id == SessionType.id)
+        .outerjoin(Room, RecurrenceGroup.room_id == Room.id)
+        .outerjoin(Practitioner, RecurrenceGroup.practitioner_id == Practitioner.id)
+        .where(
+            RecurrenceGroup.organisation_id == organisation_id,
+            RecurrenceGroup.session_type_id == type_id,
+            SessionType.site_id == site_id,
+        )
+        .options(selectinload(RecurrenceGroup.start_times))
+        .order_by(RecurrenceGroup.id)
+        .execution_options(populate_existing=True)
+    )
+    return [
+        SeriesRow(group, room or "", colour or 1, person or "", number, sold, last and last.date())
+        for group, room, colour, person, number, sold, last in rows
+    ]
 
 
 def wish_of(group: RecurrenceGroup) -> SeriesWish:

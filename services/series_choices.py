@@ -134,7 +134,9 @@ def _wish_values(left: Left) -> dict[str, Any]:
 
 
 def _wish_of(values: dict[str, Any]) -> SessionWish:
-    found: dict[str, Any] = {name: CLEAR if value is None else value for name, value in values.items()}
+    found: dict[str, Any] = {
+        name: CLEAR if value is None else value for name, value in values.items()
+    }
     if "local_start" in found:
         found["local_start"] = dt.datetime.fromisoformat(str(found["local_start"]))
     return SessionWish(**found)

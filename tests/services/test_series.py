@@ -1,7 +1,6 @@
 """Series: what the page shows is what saving does, and nothing else is touched (R24, R25, S1-S3)."""
 
 import datetime as dt
-from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +13,6 @@ from factories import (
     make_organisation,
     make_practitioner,
     make_room,
-    make_session,
     make_site,
     make_type,
     save,
@@ -22,37 +20,23 @@ from factories import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.editing import EditedMeanwhile, mark_of_values
-from domain.errors import ImpactChanged, NotFound, RuleBroken, WrongState
-from domain.series_patterns import SeriesRefused, SeriesWish, TimeWish
+from domain.editing import mark_of_values
+from domain.series_patterns import SeriesWish, TimeWish
 from domain.words import WEEKDAYS
 from models import (
     ClosedDay,
-    LongWork,
-    RecurrenceGroup,
-    RecurrenceStartTime,
     Session,
-    SessionBooking,
-    SessionType,
-    TimeOff,
     db,
 )
 from services.doctor import examine
-from services.scheduling import produce_sessions, roll_horizon_forward
+from services.scheduling import produce_sessions
 from services.series import (
-    archive_series,
-    create_series,
     find_series,
-    preview_archiving,
-    preview_restoring,
     preview_series,
-    restore_series,
     save_series,
     wish_of,
 )
-from services.series_choices import AT_ONCE, Choices
-from services.long_works import carry_on
-from services.work_steps import STEPS
+from services.series_choices import Choices
 
 pytestmark = pytest.mark.usefixtures("ctx")
 
