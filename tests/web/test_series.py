@@ -94,10 +94,17 @@ def rows(make, shop, **given):
             query.order_by(Session.local_start), execution_options=ANYWHERE
         ).all()
         return [
-            {"id": it.id, "start": it.local_start, "live": it.deleted_at is None, "room": it.room_id,
-             "by": it.withdrawn_by, "capacity": it.capacity, "hand": list(it.overridden)}
+            {
+                "id": it.id,
+                "start": it.local_start,
+                "live": it.deleted_at is None,
+                "room": it.room_id,
+                "by": it.withdrawn_by,
+                "capacity": it.capacity,
+                "hand": list(it.overridden),
+            }
             for it in found
-        ]  # fmt: skip
+        ]
 
     return make(load)
 
@@ -213,7 +220,6 @@ def test_c36_an_incomplete_series_is_saved_and_says_what_is_missing(staff, shop)
         ({"recurrence_end": "2199-01-01"}, "more than 20,000 sessions"),
         ({"recurrence_start": "soon"}, "Enter a date"),
         ({"room_id": "f" * 24}, "one of the venue"),
-        ({"room_id": "\x00"}, "one of the venue"),
         ({"practitioner_id": "f" * 24}, "works at this venue"),
         ({"time": ["25:00"], "time_id": [""]}, "like 09:00"),
         ({"time": ["09:00", "09:00"], "time_id": ["", ""]}, "there twice"),
@@ -413,7 +419,6 @@ def test_closing_twice_changes_nothing(staff, shop, make):
         ("first=2199-01-02&last=2199-01-01&reason=x", "lies before"),
         ("first=2190-01-02&last=2199-01-01&reason=x", "a year at most"),
         ("first=2199-01-02&reason=", "Say why"),
-        ("first=%00&reason=x", "Enter a date"),
     ],
 )
 def test_a_day_that_cannot_be_closed_says_why(staff, shop, query, said):
