@@ -521,14 +521,14 @@ def _clashes(scene: _Scene, plan: Plan) -> tuple[Clash, ...]:
 def _start_times(wish: SeriesWish, every: Sequence[RecurrenceStartTime]) -> list[StartTime]:
     """Start times under the ids they keep; one put back gets its old id back (CONTRACT 9)."""
     kept = {time.id for time in wish.start_times}
-    # The one taken out last comes back, where several had the same time.
-    gone = {
+    # Of several that had one time, the live one, else the one that was taken out last.
+    known = {
         row.value: row.id
-        for row in sorted(every, key=lambda it: (str(it.deleted_at or ""), it.id))
-        if row.deleted_at is not None and row.id not in kept
+        for row in sorted(every, key=lambda it: (it.deleted_at is None, str(it.deleted_at), it.id))
+        if row.id not in kept
     }
     found = [
-        StartTime(time.id or gone.get(time.value) or f"{NEW}{time.value:%H:%M}", time.value)
+        StartTime(time.id or known.get(time.value) or f"{NEW}{time.value:%H:%M}", time.value)
         for time in wish.start_times
     ]
     return sorted(found, key=lambda it: it.value)

@@ -12,6 +12,8 @@ from services.series import Outlook
 from services.touched import Touched
 
 MOST_LINES = 60
+OPEN_LINES = 6
+"""So many are shown without unfolding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +137,8 @@ def _clashes(clashes: tuple[Clash, ...], names: Mapping[str, str]) -> list[Part]
         return []
     lines = tuple(_clash(one, names) for one in clashes[:MOST_LINES])
     more = max(0, len(clashes) - MOST_LINES)
-    return [
-        Part("triangle-alert", "warn", count(len(clashes), "clash", "clashes"), lines, more, True)
-    ]
+    title = count(len(clashes), "clash", "clashes")
+    return [Part("triangle-alert", "warn", title, lines, more, len(lines) <= OPEN_LINES)]
 
 
 def _clash(one: Clash, names: Mapping[str, str]) -> str:
@@ -160,7 +161,11 @@ def _skips(outlook: Outlook) -> list[Part]:
         f"{_day(one.day)}: {full_stop(one.reason)} {count(one.sessions, 'session')} left out."
         for one in skipped[:MOST_LINES]
     )
-    return [Part("calendar-x", "", count(len(skipped), "closed day"), lines, 0, True)]
+    return [
+        Part(
+            "calendar-x", "", count(len(skipped), "closed day"), lines, 0, len(lines) <= OPEN_LINES
+        )
+    ]
 
 
 def _odd(outlook: Outlook) -> list[Part]:
