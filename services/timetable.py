@@ -14,6 +14,7 @@ from domain.errors import NotFound
 from domain.local_time import local_day
 from models import Session, SessionType, Site, db
 from services.facts import TimetableSlot, Venue, offer_of, timetable_query, timetable_slot, venue_of
+from services.scheduling import load_closed_days
 from services.truth import TruthCache
 
 STRIP = 4
@@ -224,8 +225,11 @@ def _read_page(
         offering(offer, one.facts, in_basket.party(party, one.facts.id), viewer, now)
         for one in slots
     ]
+    closed = load_closed_days(key.organisation_id, key.site_id)
     by_month = {
-        entry: build_month(*entry, found, offer, now=now, scheduled_until=scheduled_until)
+        entry: build_month(
+            *entry, found, offer, now=now, scheduled_until=scheduled_until, closed=closed
+        )
         for entry in strip
     }
     if month is None and date is None:

@@ -378,6 +378,13 @@ def test_closing_a_day_takes_its_sessions_and_opening_brings_them_back(staff, sh
     staff.post(url, page.form("main form"), 404)
 
 
+def test_customers_see_that_the_day_is_closed_and_why(staff, other_visitor, shop):
+    close(staff, closing(staff, shop))
+    day = shop["today"] + 3 * DAY
+    page = other_visitor.get(f"/bath/book/circuit?month={day:%Y-%m}")
+    assert "closed: Repairs." in page.text("main")
+
+
 def test_booked_sessions_of_a_closed_day_are_kept_or_cancelled(staff, shop, make):
     kept, ended = book(make, shop, 4), book(make, shop, 5)
     page = closing(staff, shop)
