@@ -22,6 +22,7 @@ from blueprints import (
     people,
     prices,
     private_links,
+    series,
     sessions,
     shop,
     types,
@@ -56,8 +57,8 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     areas = (
         *(health, account, bookings, guest_forms, checkout, cover),
         *(desk, feeds, house, intake, letters, mailbox),
-        *(media, people, prices, private_links, sessions, shop),
-        *(types, waiting, works),
+        *(media, people, prices, private_links, series, sessions),
+        *(shop, types, waiting, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)

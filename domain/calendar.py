@@ -2,7 +2,7 @@
 
 import calendar as months
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -179,8 +179,12 @@ def build_month(
     now: dt.datetime,
     scheduled_until: dt.date | None,
     first_weekday: int = 0,
+    closed: Mapping[dt.date, str] | None = None,
 ) -> Month:
-    """The month from its offerings in order of start; days beyond the schedule say so (S5)."""
+    """The month from its offerings in order of start; days beyond the schedule say so (S5).
+
+    `closed` are days on which the site is shut, with the reason that is told.
+    """
     today = local_day(now, offer.zone)
     by_day = {
         date: list(group) for date, group in groupby(found, lambda o: o.slot.local_start.date())
@@ -189,7 +193,9 @@ def build_month(
         date: group for date, group in by_day.items() if (date.year, date.month) == (year, month)
     }
     days = {
-        date: _day(date, by_day.get(date, []), offer, today, now, scheduled_until)
+        date: _shut(
+            _day(date, by_day.get(date, []), offer, today, now, scheduled_until), closed or {}
+        )
         for date in (
             dt.date(year, month, number + 1) for number in range(months.monthrange(year, month)[1])
         )
@@ -212,6 +218,13 @@ def build_month(
     )
 
 
+def _shut(day: Day, closed: Mapping[dt.date, str]) -> Day:
+    """A day without sessions on which the site is shut; one that still has some stays as it is."""
+    if day.state not in ("closed", "unscheduled") or day.date not in closed:
+        return day
+    return replace(day, state="closed", refusal=closed[day.date])
+
+
 def say_cell(day: Day, price: str) -> str:
     """The one sentence a screen reader hears for a date (VISUAL, Structure)."""
     parts = [say_day(day.date)]
@@ -227,6 +240,8 @@ def say_cell(day: Day, price: str) -> str:
             parts.append(f"only {count(day.places_left, 'place')} left")
         if day.is_cheapest:
             parts.append("lowest price this month")
+    elif day.state == "closed" and day.refusal:
+        parts.append(f"closed: {day.refusal}")
     else:
         parts.append(_SAID[day.state].format(when=say_moment(day.opens_at) if day.opens_at else ""))
     return ", ".join(part for part in parts if part) + "."

@@ -23,6 +23,7 @@ from services.facts import (
     timetable_slot,
     venue_of,
 )
+from services.scheduling import load_closed_days
 from services.truth import TruthCache
 
 STRIP = 4
@@ -235,8 +236,11 @@ def _read_page(
         offering(offer, one.facts, in_basket.party(party, one.facts.id), viewer, now)
         for one in slots
     ]
+    closed = load_closed_days(key.organisation_id, key.site_id)
     by_month = {
-        entry: build_month(*entry, found, offer, now=now, scheduled_until=scheduled_until)
+        entry: build_month(
+            *entry, found, offer, now=now, scheduled_until=scheduled_until, closed=closed
+        )
         for entry in strip
     }
     if month is None and date is None:

@@ -10,6 +10,7 @@ from changing_stories import CHANGING
 from cover_stories import COVER
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
+from series_stories import SERIES
 from sessions_stories import SESSIONS
 from stories import ANA, BATH, IMOGEN, MAREN, Story, at
 from types_stories import TYPES_STORIES
@@ -352,6 +353,7 @@ STORIES = [
     *TYPES_STORIES,
     *PRICES,
     *SESSIONS,
+    *SERIES,
 ]
 
 NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")
