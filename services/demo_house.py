@@ -54,14 +54,6 @@ _SEASON = dt.timedelta(days=90)
 _SAME_IN_FIELD = "label kind help required asked_of options".split()
 
 
-RESERVED_SLUGS = frozenset(
-    (
-        "account api bookings feeds forms healthz kiosk mail media metrics readyz"
-        " robots.txt sitemap.xml staff static waiting"
-    ).split()
-)
-
-
 _SAME_IN_SITE = "slug name place zone currency locale email phone brand".split()
 
 
