@@ -289,7 +289,7 @@ def add_time_off(
             )
         )
         if known is not None:
-            return known.id
+            return str(known.id)
         row = TimeOff(
             id=new_object_id(),
             organisation_id=organisation_id,
@@ -309,7 +309,9 @@ def add_time_off(
 def find_time_off(organisation_id: str, site_id: str, person_id: str, away_id: str) -> TimeOff:
     """One time off of somebody at this site; raises NotFound."""
     find_practitioner(organisation_id, site_id, person_id)
-    row = db.session.scalar(_away_of(organisation_id, person_id).where(TimeOff.id == away_id))
+    row: TimeOff | None = db.session.scalar(
+        _away_of(organisation_id, person_id).where(TimeOff.id == away_id)
+    )
     if row is None:
         raise NotFound("We couldn't find that time off.")
     return row
@@ -531,7 +533,7 @@ def _next_away(
     return {row.practitioner_id: row for row in rows}
 
 
-def _away_of(organisation_id: str, person_id: str) -> sa.Select[tuple[TimeOff]]:
+def _away_of(organisation_id: str, person_id: str) -> sa.Select[Any]:
     return sa.select(TimeOff).where(
         TimeOff.organisation_id == organisation_id, TimeOff.practitioner_id == person_id
     )
