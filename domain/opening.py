@@ -11,7 +11,7 @@ from domain.words import DAY_NAMES, WEEKDAYS
 Hours = Mapping[str, Sequence[str]]
 """By weekday "07:00" and "22:00"; a day that is not named is closed every week."""
 
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
 _MIDNIGHT = "24:00"
 
 

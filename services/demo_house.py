@@ -34,6 +34,7 @@ from models import (
     StaffGrant,
     Zone,
     db,
+    practitioner_types,
 )
 from models import Membership as MembershipRow
 from services.accounts import hash_password
@@ -151,8 +152,9 @@ class Founding:
                 organisation_id=self._organisation_id,
                 site_id=self._sites[row["site"]].id,
                 name=row["name"],
+                position=position,
             )
-            for row in self._plan["zones"]
+            for position, row in enumerate(self._plan["zones"])
         }
         _write(zones.values())
         rooms = {
@@ -220,7 +222,25 @@ class Founding:
             type_id, today = types[row["key"]].id, self._today(row["site"])
             _write(self._price_rules(row, type_id, today))
             group_ids += self._found_groups(row, type_id, today)
+        self._note_who_leads(types)
         return {key: found.id for key, found in types.items()}, tuple(group_ids)
+
+    def _note_who_leads(self, types: Mapping[str, SessionType]) -> None:
+        """Whoever leads a series of a type leads the type."""
+        pairs = {
+            (self._ids["practitioners"][group["practitioner"]], types[row["key"]].id)
+            for row in self._plan["session_types"]
+            for group in row.get("recurrence_groups", [])
+            if group.get("practitioner")
+        }
+        if pairs:
+            db.session.execute(
+                practitioner_types.insert(),
+                [
+                    {"practitioner_id": who, "session_type_id": type_id}
+                    for who, type_id in sorted(pairs)
+                ],
+            )
 
     def _found_pictures(self) -> dict[str, Media]:
         pictures = {

@@ -110,18 +110,12 @@ def list_rooms(
         .limit(size)
         .offset((page - 1) * size)
     ).all()
-    coming = dict(
-        db.session.execute(
-            sa.select(Session.room_id, sa.func.count())
-            .where(
-                *_coming(organisation_id, now),
-                Session.room_id.in_([row.id for row in rows]),
-            )
-            .group_by(Session.room_id)
-        )
-        .tuples()
-        .all()
+    counted = db.session.execute(
+        sa.select(Session.room_id, sa.func.count())
+        .where(*_coming(organisation_id, now), Session.room_id.in_([row.id for row in rows]))
+        .group_by(Session.room_id)
     )
+    coming: dict[str | None, int] = {row[0]: row[1] for row in counted}
     lines = tuple(RoomLine(row, coming.get(row.id, 0)) for row in rows)
     return RoomList(lines, total, page, pages, archived)
 

@@ -33,7 +33,7 @@ NEW = {"name": "", "zone_id": "", "cap": 10, "turnaround": 0, "colour": 1}
 def rooms(site: str) -> Response:
     venue, asked = current_desk().venue, request.args
     order = asked.get("order", "")
-    choice = {
+    choice: dict[str, Any] = {
         "search": asked.get("q", "")[:100].strip(),
         "zone_id": asked.get("zone", "")[:40],
         "is_archived": asked.get("state") == "archived",

@@ -36,7 +36,7 @@ from services.practitioners import (
 @needs(SETTINGS)
 def team(site: str) -> Response:
     venue, asked, now = current_desk().venue, request.args, utcnow()
-    choice = {
+    choice: dict[str, Any] = {
         "search": asked.get("q", "")[:100].strip(),
         "type_id": asked.get("type", "")[:40],
         "is_archived": asked.get("state") == "archived",
