@@ -1,6 +1,7 @@
 """Commands for whoever runs the installation: demo, worker, doctor."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -65,7 +66,7 @@ def sign_ins() -> None:
 @click.option("--code", prompt="Its short code, like STILL")
 @click.option("--site", "name", prompt="Name of the first venue")
 @click.option("--place", default="", help="Where it is, shown after its name.")
-@click.option("--slug", prompt="Its address, like north-light", default=None)
+@click.option("--slug", prompt="Its address, like north-light")
 @click.option("--zone", prompt="Time zone, like Europe/London")
 @click.option("--currency", prompt="Currency, like GBP")
 @click.option("--locale", default="en_GB", show_default=True, help="How amounts are written.")
@@ -76,11 +77,11 @@ def found(
     organisation: str, code: str, owner: str, email: str, password_stdin: bool, **site: str
 ) -> None:
     """Begin: an organisation, its first venue, and an owner who may do everything."""
-    password = (
-        click.get_text_stream("stdin").readline().rstrip("\r\n")
-        if password_stdin
-        else click.prompt("The owner's password", hide_input=True, confirmation_prompt=True)
-    )
+    password: str
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("The owner's password", hide_input=True, confirmation_prompt=True)
     try:
         slug = found_organisation(
             organisation, code, site, Owner(owner, email, password), now=read_clock()

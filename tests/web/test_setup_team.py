@@ -234,7 +234,7 @@ def test_time_off_is_shown_with_the_sessions_that_it_hits(app, maren, make, hous
 
     make(build)
     url = f"{TEAM}/{tomas}"
-    times = {"local_start": ahead(3, "10:00"), "local_end": ahead(4, "12:00"), "reason": "Ill"}
+    times = make(lambda: {"local_start": ahead(3), "local_end": ahead(4, "12:00"), "reason": "Ill"})
     for _ in range(2):
         maren.post(f"{url}/time-off", times, 303)
     assert len(people(app, TimeOff)) == 1
@@ -275,7 +275,7 @@ def test_time_off_that_is_none_is_refused_and_kept_as_typed(app, maren, house, s
 
 def test_d1_people_of_other_organisations_are_not_found(maren, house):
     url = f"{TEAM}/{house['theirs']}"
-    times = {"local_start": ahead(), "local_end": ahead(4)}
+    times = {"local_start": "2026-06-05T10:00", "local_end": "2026-06-06T10:00"}
     for part in ("", "/archive", "/time-off/x/removal"):
         maren.get(url + part, 404)
         maren.post(url + part, {"name": "X"}, 404)
