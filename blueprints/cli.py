@@ -9,7 +9,7 @@ from types import FrameType
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from blueprints.clock import read_clock
 from blueprints.mailing import LETTERS
@@ -73,6 +73,7 @@ def sign_ins() -> None:
 @click.option("--owner", prompt="Name of the owner")
 @click.option("--email", prompt="The owner's email")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@with_appcontext
 def found(
     organisation: str, code: str, owner: str, email: str, password_stdin: bool, **site: str
 ) -> None:

@@ -116,7 +116,8 @@ def test_a_new_venue_from_nothing_to_its_first_booking_by_a_customer(
 
     make(offer)
     page = other_visitor.get("/mill-house/book/bathe")
-    held = other_visitor.post("/mill-house/book/bathe", page.form("form.slot"), 303)
+    chosen = page.form("form.slot[aria-label='09:00']")
+    held = other_visitor.post("/mill-house/book/bathe", chosen, 303)
     page = other_visitor.get(held.response.location)
     fields = page.form("form[action$='/checkout']")
     fields |= {"name": "Ana Reyes", "email": "ana@example.com"}
