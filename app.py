@@ -24,6 +24,7 @@ from blueprints import (
     private_links,
     series,
     sessions,
+    setup,
     shop,
     types,
     waiting,
@@ -58,7 +59,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         *(health, account, bookings, guest_forms, checkout, cover),
         *(desk, feeds, house, intake, letters, mailbox),
         *(media, people, prices, private_links, series, sessions),
-        *(shop, types, waiting, works),
+        *(setup, shop, types, waiting, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)

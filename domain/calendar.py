@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from domain.capacity import FEW_PLACES, is_full, places_left
+from domain.capacity import FEW_LEFT, is_full, places_left
 from domain.eligibility import (
     Check,
     Offer,
@@ -54,6 +54,7 @@ class Offering:
     changes_at: dt.datetime | None
     opens_at: dt.datetime | None = None
     thanks_to: str = ""
+    few_left: int = FEW_LEFT
 
     @property
     def is_bookable(self) -> bool:
@@ -67,8 +68,8 @@ class Offering:
 
     @property
     def is_few(self) -> bool:
-        """Nearly gone: a warning colour and the number (VISUAL, Places left)."""
-        return self.is_bookable and self.left < FEW_PLACES and self.slot.max_baskets != 1
+        """Nearly gone, as the site counts it: a warning colour and the number (VISUAL)."""
+        return self.is_bookable and self.left <= self.few_left and self.slot.max_baskets != 1
 
     @property
     def is_full(self) -> bool:
@@ -150,6 +151,7 @@ def offering(offer: Offer, slot: Slot, party: Party, viewer: Viewer, now: dt.dat
         next_change(offer, slot, viewer, now),
         opens,
         _thanks_to(offer, slot, party, viewer, now) if refusal is None else "",
+        offer.few_left,
     )
 
 
@@ -283,7 +285,7 @@ def _day(
         return _unbookable_day(date, group, offer, is_today=is_today, now=now, marks=marks)
     left = sum(o.left for o in bookable)
     whole_rooms = all(o.slot.max_baskets == 1 for o in bookable)
-    few = left <= FEW_PLACES and not whole_rooms
+    few = left <= offer.few_left and not whole_rooms
     return Day(
         date,
         "few" if few else "available",

@@ -55,14 +55,6 @@ _SEASON = dt.timedelta(days=90)
 _SAME_IN_FIELD = "label kind help required asked_of options".split()
 
 
-RESERVED_SLUGS = frozenset(
-    (
-        "account api bookings feeds forms healthz kiosk mail media metrics readyz"
-        " robots.txt sitemap.xml staff static waiting"
-    ).split()
-)
-
-
 _SAME_IN_SITE = "slug name place zone currency locale email phone brand".split()
 
 
@@ -160,8 +152,9 @@ class Founding:
                 organisation_id=self._organisation_id,
                 site_id=self._sites[row["site"]].id,
                 name=row["name"],
+                position=position,
             )
-            for row in self._plan["zones"]
+            for position, row in enumerate(self._plan["zones"])
         }
         _write(zones.values())
         rooms = {

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from prices_stories import PRICES
 from series_stories import SERIES
 from sessions_stories import SESSIONS
+from setup_stories import SETTING_UP
 from stories import ANA, BATH, IMOGEN, MAREN, Story, at
 from types_stories import TYPES_STORIES
 from werkzeug.exceptions import HTTPException
@@ -354,6 +355,7 @@ STORIES = [
     *PRICES,
     *SESSIONS,
     *SERIES,
+    *SETTING_UP,
 ]
 
 NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")

@@ -14,8 +14,8 @@ from factories import (
 
 from blueprints.mailing import text_of, write
 from domain.intake import BOOKER, Field
+from domain.venue_rules import RESERVED_SLUGS
 from models import Session, SessionBooking, SessionType, Site, db
-from services.demo_house import RESERVED_SLUGS
 from services.intake import find_type_form
 from services.intake_answers import find_booking_forms, save_answers
 from services.letters import MAIL
