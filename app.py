@@ -9,6 +9,7 @@ from blueprints import (
     account,
     bookings,
     checkout,
+    cover,
     desk,
     feeds,
     guest_forms,
@@ -17,11 +18,18 @@ from blueprints import (
     intake,
     letters,
     mailbox,
+    media,
     orders,
     people,
+    prices,
     private_links,
+    series,
+    sessions,
+    setup,
     shop,
+    types,
     waiting,
+    works,
 )
 from blueprints.cli import register_commands
 from blueprints.clock import install_clock
@@ -49,9 +57,10 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     install_rendering(app)
     register_errors(app)
     areas = (
-        *(health, account, bookings, guest_forms, checkout, desk),
-        *(feeds, house, intake, letters, mailbox, orders, people),
-        *(private_links, shop, waiting),
+        *(health, account, bookings, guest_forms, checkout, cover),
+        *(desk, feeds, house, intake, letters, mailbox),
+        *(media, orders, people, prices, private_links, series, sessions),
+        *(setup, shop, types, waiting, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)

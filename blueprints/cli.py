@@ -1,6 +1,7 @@
 """Commands for whoever runs the installation: demo, worker, doctor."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,14 +9,16 @@ from types import FrameType
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from blueprints.clock import read_clock
 from blueprints.mailing import LETTERS
 from blueprints.working import DEEDS, drain
+from domain.errors import RuleBroken
 from domain.words import count
 from services.demo import is_empty, list_sign_ins, load_demo
 from services.doctor import examine, examine_outbox, find_warnings
+from services.founding import Owner, found_organisation
 from services.private_links import release_kept_places
 from services.scheduling import roll_horizon_forward
 from services.sweeping import sweep
@@ -32,6 +35,7 @@ demo = AppGroup("demo", help="The demo venues.")
 def register_commands(app: Flask) -> None:
     """Add the commands to `flask --app app`."""
     app.cli.add_command(demo)
+    app.cli.add_command(found)
     app.cli.add_command(worker)
     app.cli.add_command(doctor)
 
@@ -55,6 +59,37 @@ def sign_ins() -> None:
     """Print who can sign in to the demo."""
     for name, role, email, password in list_sign_ins(DEMO_FOLDER):
         click.echo(f"  {name:<34} {role:<40} {email:<32} {password}")
+
+
+@click.command("found")
+@click.option("--organisation", prompt="Name of the organisation")
+@click.option("--code", prompt="Its short code, like STILL")
+@click.option("--site", "name", prompt="Name of the first venue")
+@click.option("--place", default="", help="Where it is, shown after its name.")
+@click.option("--slug", prompt="Its address, like north-light")
+@click.option("--zone", prompt="Time zone, like Europe/London")
+@click.option("--currency", prompt="Currency, like GBP")
+@click.option("--locale", default="en_GB", show_default=True, help="How amounts are written.")
+@click.option("--owner", prompt="Name of the owner")
+@click.option("--email", prompt="The owner's email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@with_appcontext
+def found(
+    organisation: str, code: str, owner: str, email: str, password_stdin: bool, **site: str
+) -> None:
+    """Begin: an organisation, its first venue, and an owner who may do everything."""
+    password: str
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("The owner's password", hide_input=True, confirmation_prompt=True)
+    try:
+        slug = found_organisation(
+            organisation, code, site, Owner(owner, email, password), now=read_clock()
+        )
+    except RuleBroken as broken:
+        raise click.ClickException(f"{broken.field}: {broken.sentence}") from broken
+    click.echo(f"sundial: {organisation} stands. Sign in at /staff/{slug}/settings")
 
 
 @click.command("worker")

@@ -48,6 +48,11 @@ def stale_form(_error: CSRFError) -> Response:
     return _page(400, "This page is old. Reload it and try again; nothing was changed.")
 
 
+def say_status(status: int, sentence: str) -> Response:
+    """The calm page with a sentence of the area's own."""
+    return _page(status, sentence)
+
+
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     response = _page(status, SENTENCES.get(status, "That didn't work. Go back and try again."))

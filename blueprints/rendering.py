@@ -25,6 +25,7 @@ from blueprints.clock import utcnow
 from blueprints.security import account_id
 from domain import words
 from domain.money import exponent
+from domain.pictures import widths_of
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC_FOLDER = str(ROOT / "static")
@@ -132,6 +133,7 @@ def install_rendering(app: Flask) -> None:
     env.trim_blocks = env.lstrip_blocks = True
     # Flask puts its cookie under the product's own word; forgetting to pass one must fail.
     env.globals.pop("session")
+    env.filters["picture_name"] = picture_name
     env.globals.update(
         icon=icon,
         static_url=static_url,
@@ -141,6 +143,8 @@ def install_rendering(app: Flask) -> None:
         price=say_price,
         amount=say_amount,
         qr=qr_code,
+        picture_set=picture_set,
+        picture_url=picture_url,
         prose=prose,
         signed_in_name=signed_in_name,
         now=utcnow,
@@ -152,6 +156,25 @@ def install_rendering(app: Flask) -> None:
 def static_url(path: str) -> str:
     """The address of a file under static/."""
     return f"/{STATIC_PREFIX}{path}"
+
+
+def picture_url(image: Any, ending: str, width: int | None = None) -> str:
+    """The address of an uploaded picture's file; the middle width unless said otherwise."""
+    widths = widths_of(image.width)
+    return f"/media/{image.id}/{width or widths[len(widths) // 2]}.{ending}"
+
+
+def picture_name(image: Any) -> str:
+    """What staff call a picture: its words, else its file without the ending."""
+    plain = Path(image.file_name).stem.removeprefix("art-").replace("-", " ").replace("_", " ")
+    return str(image.alt or plain.strip().capitalize() or "Picture")
+
+
+def picture_set(image: Any, ending: str) -> str:
+    """All its widths, for the browser to choose from."""
+    return ", ".join(
+        f"{picture_url(image, ending, width)} {width}w" for width in widths_of(image.width)
+    )
 
 
 def csrf_input() -> Markup:

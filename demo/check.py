@@ -61,6 +61,7 @@ class Demo:
             need(zone["site"] == room["site"], f"room {room['key']}: its zone is elsewhere")
         for person in self.by["practitioners"].values():
             self.refers(person["key"], "sites", *person["sites"])
+            self.refers(person["key"], "session_types", *person.get("leads", []))
 
     def check_people(self) -> None:
         for person in self.data["staff"]:

@@ -2,11 +2,11 @@
 
 import calendar as months
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from domain.capacity import FEW_PLACES, is_full, places_left
+from domain.capacity import FEW_LEFT, is_full, places_left
 from domain.eligibility import (
     Check,
     Offer,
@@ -54,6 +54,7 @@ class Offering:
     changes_at: dt.datetime | None
     opens_at: dt.datetime | None = None
     thanks_to: str = ""
+    few_left: int = FEW_LEFT
 
     @property
     def is_bookable(self) -> bool:
@@ -67,8 +68,8 @@ class Offering:
 
     @property
     def is_few(self) -> bool:
-        """Nearly gone: a warning colour and the number (VISUAL, Places left)."""
-        return self.is_bookable and self.left < FEW_PLACES and self.slot.max_baskets != 1
+        """Nearly gone, as the site counts it: a warning colour and the number (VISUAL)."""
+        return self.is_bookable and self.left <= self.few_left and self.slot.max_baskets != 1
 
     @property
     def is_full(self) -> bool:
@@ -150,6 +151,7 @@ def offering(offer: Offer, slot: Slot, party: Party, viewer: Viewer, now: dt.dat
         next_change(offer, slot, viewer, now),
         opens,
         _thanks_to(offer, slot, party, viewer, now) if refusal is None else "",
+        offer.few_left,
     )
 
 
@@ -179,8 +181,12 @@ def build_month(
     now: dt.datetime,
     scheduled_until: dt.date | None,
     first_weekday: int = 0,
+    closed: Mapping[dt.date, str] | None = None,
 ) -> Month:
-    """The month from its offerings in order of start; days beyond the schedule say so (S5)."""
+    """The month from its offerings in order of start; days beyond the schedule say so (S5).
+
+    `closed` are days on which the site is shut, with the reason that is told.
+    """
     today = local_day(now, offer.zone)
     by_day = {
         date: list(group) for date, group in groupby(found, lambda o: o.slot.local_start.date())
@@ -189,7 +195,9 @@ def build_month(
         date: group for date, group in by_day.items() if (date.year, date.month) == (year, month)
     }
     days = {
-        date: _day(date, by_day.get(date, []), offer, today, now, scheduled_until)
+        date: _shut(
+            _day(date, by_day.get(date, []), offer, today, now, scheduled_until), closed or {}
+        )
         for date in (
             dt.date(year, month, number + 1) for number in range(months.monthrange(year, month)[1])
         )
@@ -212,6 +220,13 @@ def build_month(
     )
 
 
+def _shut(day: Day, closed: Mapping[dt.date, str]) -> Day:
+    """A day without sessions on which the site is shut; one that still has some stays as it is."""
+    if day.state not in ("closed", "unscheduled") or day.date not in closed:
+        return day
+    return replace(day, state="closed", refusal=closed[day.date])
+
+
 def say_cell(day: Day, price: str) -> str:
     """The one sentence a screen reader hears for a date (VISUAL, Structure)."""
     parts = [say_day(day.date)]
@@ -227,6 +242,8 @@ def say_cell(day: Day, price: str) -> str:
             parts.append(f"only {count(day.places_left, 'place')} left")
         if day.is_cheapest:
             parts.append("lowest price this month")
+    elif day.state == "closed" and day.refusal:
+        parts.append(f"closed: {day.refusal}")
     else:
         parts.append(_SAID[day.state].format(when=say_moment(day.opens_at) if day.opens_at else ""))
     return ", ".join(part for part in parts if part) + "."
@@ -268,7 +285,7 @@ def _day(
         return _unbookable_day(date, group, offer, is_today=is_today, now=now, marks=marks)
     left = sum(o.left for o in bookable)
     whole_rooms = all(o.slot.max_baskets == 1 for o in bookable)
-    few = left <= FEW_PLACES and not whole_rooms
+    few = left <= offer.few_left and not whole_rooms
     return Day(
         date,
         "few" if few else "available",

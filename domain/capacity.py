@@ -1,7 +1,7 @@
 """Places and parties of a session (R8, R9, H1, H2, H8)."""
 
-FEW_PLACES = 4
-"""Under this many places a session is "nearly gone" (VISUAL, Components)."""
+FEW_LEFT = 4
+"""With so many places left or fewer a session is "nearly gone", where a site says nothing."""
 
 
 def places_left(capacity: int, places_taken: int) -> int:

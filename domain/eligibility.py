@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from domain.capacity import parties_left, places_left
+from domain.capacity import FEW_LEFT, parties_left, places_left
 from domain.durations import Interval
 from domain.errors import NotBookable
 from domain.local_time import to_local
@@ -72,6 +72,7 @@ class Offer:
     max_bookings_per_member: int | None = None
     rules: Sequence[PriceRule] = ()
     phone: str = ""
+    few_left: int = FEW_LEFT
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,3 +49,10 @@ def read_amount(text: str, currency: str) -> int:
     if found is None or len(found[2] or "") > decimals:
         raise ValueError(text)
     return int(found[1].replace(",", "") + (found[2] or "").ljust(decimals, "0"))
+
+
+def write_amount(minor: int, currency: str) -> str:
+    """48, 48.50 or 1.500: a sum as one types it, which `read_amount` reads back (P8)."""
+    decimals = exponent(currency)
+    whole, rest = divmod(minor, 10**decimals)
+    return f"{whole}.{rest:0{decimals}d}" if rest else str(whole)

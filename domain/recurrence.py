@@ -51,20 +51,26 @@ class Occurrence:
         return (self.group_id, self.recurrence_date, self.start_time_id)
 
 
+def has_all(series: Series) -> bool:
+    """Whether nothing is missing that its sessions need (R23, C36)."""
+    return bool(series.is_complete and series.first_day and series.weekdays and series.start_times)
+
+
 def produce(series: Series, *, today: dt.date) -> Iterator[Occurrence]:
     """Every occurrence from the first day to the last, or to the horizon when open (R24, S5)."""
-    if not (series.is_complete and series.first_day and series.weekdays and series.start_times):
+    if not has_all(series) or series.first_day is None:
         return
     last = series.last_day if series.last_day is not None else today + HORIZON
     day = series.first_day
     while day <= last:
         if WEEKDAYS[day.weekday()] in series.weekdays:
             for start in series.start_times:
-                yield _occurrence(series, day, start)
+                yield occurrence_on(series, day, start)
         day += dt.timedelta(days=1)
 
 
-def _occurrence(series: Series, day: dt.date, start: StartTime) -> Occurrence:
+def occurrence_on(series: Series, day: dt.date, start: StartTime) -> Occurrence:
+    """The occurrence of one start time on one day, whether or not the pattern has it."""
     local = dt.datetime.combine(day, start.value)
     instant = to_utc(local, series.zone)
     return Occurrence(

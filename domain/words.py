@@ -1,6 +1,7 @@
 """Dates, times and counts as the shop says them (VISUAL, Writing)."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAY_NAMES = tuple(day.capitalize() for day in WEEKDAYS)
@@ -59,6 +60,13 @@ def full_stop(text: str) -> str:
     """What somebody typed as a sentence of its own, before another one."""
     said = text.strip()
     return said if not said or said[-1] in ".!?…" else f"{said}."
+
+
+def join_names(names: Sequence[str], *, most: int = 5) -> str:
+    """Spring Hall, Cave and Terrace; after `most` of them "and 3 more"."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def initials(name: str) -> str:

@@ -17,7 +17,13 @@ from models.people import (
 )
 from models.private_link import PrivateLink
 from models.session import Session
-from models.session_type import PriceRule, RecurrenceGroup, RecurrenceStartTime, SessionType
+from models.session_type import (
+    PriceRule,
+    RecurrenceGroup,
+    RecurrenceStartTime,
+    SessionType,
+    session_type_categories,
+)
 from models.venue import (
     Category,
     ClosedDay,
@@ -81,6 +87,7 @@ __all__ = [
     "new_uuid",
     "practitioner_sites",
     "practitioner_types",
+    "session_type_categories",
     "transaction",
     "unbound",
 ]

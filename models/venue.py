@@ -72,14 +72,17 @@ class Site(Tenant, Base):
 
     @property
     def closes_at(self) -> dt.time:
-        """The latest closing of the week; 22:00 where no hours are set."""
-        return max(
-            (dt.time.fromisoformat(h[1]) for h in self.opening_hours.values()), default=_LATE
-        )
+        """The latest closing of the week; 22:00 where no hours are set, 23:59 for midnight."""
+        return max((_closing(h[1]) for h in self.opening_hours.values()), default=_LATE)
 
     @property
     def full_name(self) -> str:
         return f"{self.name} {self.place}".strip()
+
+
+def _closing(text: str) -> dt.time:
+    """Midnight as an end is kept as 24:00, which no time of the day is."""
+    return dt.time(23, 59) if text == "24:00" else dt.time.fromisoformat(text)
 
 
 class ClosedDay(Tenant, Base):

@@ -12,8 +12,16 @@ from sqlalchemy.orm import joinedload, selectinload
 from domain.calendar import Offering, offerings
 from domain.eligibility import Offer, Party, Viewer, nearest_party
 from domain.local_time import local_day, to_local
+from domain.pictures import Picture
 from models import Category, Session, SessionType, Site, db, unbound
-from services.facts import TimetableSlot, Venue, offer_of, timetable_query, timetable_slot
+from services.facts import (
+    TimetableSlot,
+    Venue,
+    offer_of,
+    picture_of,
+    timetable_query,
+    timetable_slot,
+)
 from services.timetable import viewer_key
 from services.truth import TruthCache
 
@@ -31,7 +39,7 @@ class Card:
     slug: str
     name: str
     summary: str
-    art: str
+    image: Picture | None
     duration: int
     from_price: int | None
     currency: str
@@ -227,7 +235,7 @@ def _card(
         slug=row.slug,
         name=row.name,
         summary=row.summary,
-        art=row.image.original_url if row.image else "",
+        image=picture_of(row.image),
         duration=row.duration,
         from_price=min(prices) if prices else None,
         currency=row.currency,

@@ -8,13 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from domain.venue_rules import RESERVED_SLUGS
 from models import (
     Organisation,
     db,
     transaction,
 )
 from services.demo_diary import Diary
-from services.demo_house import RESERVED_SLUGS, Founding, Row, found_forms
+from services.demo_house import Founding, Row, found_forms
 from services.demo_letters import put_letters_aside
 from services.demo_links import found_links
 from services.scheduling import produce_sessions

@@ -34,6 +34,7 @@ from models import (
     StaffGrant,
     Zone,
     db,
+    practitioner_types,
 )
 from models import Membership as MembershipRow
 from services.accounts import hash_password
@@ -52,14 +53,6 @@ _SEASON = dt.timedelta(days=90)
 
 
 _SAME_IN_FIELD = "label kind help required asked_of options".split()
-
-
-RESERVED_SLUGS = frozenset(
-    (
-        "account api bookings feeds forms healthz kiosk mail media metrics readyz"
-        " robots.txt sitemap.xml staff static waiting"
-    ).split()
-)
 
 
 _SAME_IN_SITE = "slug name place zone currency locale email phone brand".split()
@@ -159,8 +152,9 @@ class Founding:
                 organisation_id=self._organisation_id,
                 site_id=self._sites[row["site"]].id,
                 name=row["name"],
+                position=position,
             )
-            for row in self._plan["zones"]
+            for position, row in enumerate(self._plan["zones"])
         }
         _write(zones.values())
         rooms = {
@@ -228,7 +222,30 @@ class Founding:
             type_id, today = types[row["key"]].id, self._today(row["site"])
             _write(self._price_rules(row, type_id, today))
             group_ids += self._found_groups(row, type_id, today)
+        self._note_what_they_lead({key: found.id for key, found in types.items()})
         return {key: found.id for key, found in types.items()}, tuple(group_ids)
+
+    def _note_what_they_lead(self, type_ids: Mapping[str, str]) -> None:
+        """Everybody leads their own series, and what else their row names."""
+        leads = {
+            (group["practitioner"], row["key"])
+            for row in self._plan["session_types"]
+            for group in row.get("recurrence_groups", [])
+            if "practitioner" in group
+        } | {
+            (row["key"], kind)
+            for row in self._plan["practitioners"]
+            for kind in row.get("leads", [])
+        }
+        people = self._ids["practitioners"]
+        if leads:
+            db.session.execute(
+                sa.insert(practitioner_types),
+                [
+                    {"practitioner_id": people[who], "session_type_id": type_ids[kind]}
+                    for who, kind in sorted(leads)
+                ],
+            )
 
     def _found_pictures(self) -> dict[str, Media]:
         pictures = {

@@ -1,7 +1,6 @@
-"""Running the day: schedule, roster, check-in, no-show, stages, walk-ins (R26-R28)."""
+"""Running a session: roster, check-in, no-show, stages, walk-ins (R26-R28)."""
 
 import datetime as dt
-from collections import defaultdict
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,7 +11,6 @@ from domain.overrides import say_overridden
 from domain.visits import Visit, check_in, mark_no_show, move_to_stage
 from models import (
     LedgerEntry,
-    Room,
     Session,
     SessionBooking,
     SessionType,
@@ -25,39 +23,6 @@ from services.lines import load_session_at
 from services.places import lock_sessions, raise_revision
 from services.waitlists import count_waiting
 from services.waking import wake
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One session of the day schedule."""
-
-    id: str
-    name: str
-    local_start: dt.datetime
-    start_time: dt.datetime
-    end_time: dt.datetime
-    minutes: int
-    capacity: int
-    places_taken: int
-    practitioner: str
-    is_private: bool
-    is_cancelled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """A room with its sessions of one day; the last lane holds sessions without a room."""
-
-    name: str
-    colour: int
-    turnaround: int
-    blocks: tuple[Block, ...]
-
-    @property
-    def places(self) -> tuple[int, int]:
-        """Places taken and places in all, of sessions that take place."""
-        live = [block for block in self.blocks if not block.is_cancelled]
-        return sum(b.places_taken for b in live), sum(b.capacity for b in live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,37 +79,6 @@ class Roster:
     def guests_in(self, state: str) -> int:
         """How many guests (not bookings) are in a state; "all" for everybody."""
         return sum(line.places for line in self.lines if state in ("all", line.state))
-
-
-def list_day(organisation_id: str, site_id: str, day: dt.date) -> list[Lane]:
-    """The site's rooms with their sessions on `day`, hidden types left out (R30)."""
-    first = dt.datetime.combine(day, dt.time())
-    rooms = db.session.scalars(
-        sa.select(Room)
-        .where(Room.organisation_id == organisation_id, Room.site_id == site_id)
-        .order_by(Room.position, Room.name)
-    ).all()
-    found = db.session.scalars(
-        sa.select(Session)
-        .join(Session.session_type)
-        .where(
-            Session.organisation_id == organisation_id,
-            Session.site_id == site_id,
-            Session.local_start >= first,
-            Session.local_start < first + dt.timedelta(days=1),
-            sa.not_(SessionType.hidden_on_schedule),
-        )
-        .options(joinedload(Session.session_type), joinedload(Session.practitioner))
-        .order_by(Session.local_start, Session.id)
-    ).all()
-    by_room: dict[str | None, list[Block]] = defaultdict(list)
-    for row in found:
-        by_room[row.room_id].append(_block(row))
-    lanes = [Lane(r.name, r.colour, r.turnaround, tuple(by_room.pop(r.id, ()))) for r in rooms]
-    if by_room:
-        loose = [block for blocks in by_room.values() for block in blocks]
-        lanes.append(Lane("No room", 6, 0, tuple(loose)))
-    return lanes
 
 
 def find_current_session(organisation_id: str, site_id: str, *, now: dt.datetime) -> str | None:
@@ -219,22 +153,6 @@ def set_stage(
         booking = _lock(organisation_id, site_id, booking_id)
         _write(booking, move_to_stage(_visit(booking), stage, now=now), now)
         return booking.session_id
-
-
-def _block(row: Session) -> Block:
-    return Block(
-        id=row.id,
-        name=row.session_type_name,
-        local_start=row.local_start,
-        start_time=row.start_time,
-        end_time=row.end_time,
-        minutes=int((row.end_time - row.start_time).total_seconds() // 60),
-        capacity=row.capacity,
-        places_taken=row.places_taken,
-        practitioner=row.practitioner.name if row.practitioner else "",
-        is_private=row.session_type.visibility != "public",
-        is_cancelled=row.deleted_at is not None,
-    )
 
 
 def _line(

@@ -18,6 +18,7 @@ from models import (
     Guest,
     Job,
     LedgerEntry,
+    LongWork,
     Order,
     OrderItem,
     PrivateLink,
@@ -27,6 +28,7 @@ from models import (
     unbound,
 )
 from services.letters import MAIL
+from services.long_works import LONG_WORK, OPEN
 from services.outbox import MOST_ATTEMPTS
 from services.places import TAKING
 from services.waking import find_forgotten
@@ -100,7 +102,32 @@ def find_warnings(*, now: dt.datetime) -> list[str]:
             f"Outbox: {count(stuck, 'job')} {verb} been due for more than an hour. "
             "Is a worker running?"
         )
-    return warnings
+    return [*warnings, *_find_stuck_works(now)]
+
+
+def _find_stuck_works(now: dt.datetime) -> list[str]:
+    """Long work that no job carries on any more, or whose job was given up."""
+    live = (
+        sa.select(Job.id)
+        .where(
+            Job.kind == LONG_WORK,
+            Job.dedupe_key.like(sa.literal(f"{LONG_WORK}:") + LongWork.id + ":%"),
+            Job.done_at.is_(None),
+            Job.attempts < MOST_ATTEMPTS,
+        )
+        .exists()
+    )
+    works = db.session.scalars(
+        sa.select(LongWork)
+        .where(LongWork.state.in_(OPEN), LongWork.created_at <= now - LATE, sa.not_(live))
+        .order_by(LongWork.id),
+        execution_options=EVERYWHERE,
+    )
+    return [
+        f"Long work {work.id} ({work.title}) stands still at {work.done} of {work.total}. "
+        "Its page has a button that carries it on."
+        for work in works
+    ]
 
 
 def _let_go(now: dt.datetime) -> tuple[sa.ColumnElement[bool], ...]:

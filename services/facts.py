@@ -9,9 +9,11 @@ import sqlalchemy as sa
 
 from domain.durations import Interval
 from domain.eligibility import BookingWindow, Membership, Offer, Slot
+from domain.opening import say_week
+from domain.pictures import Picture
 from domain.pricing import PriceRule
+from models import Media, Practitioner, Room, Session, SessionType, Site
 from models import Membership as MembershipRow
-from models import Practitioner, Room, Session, SessionType, Site
 from models import PriceRule as PriceRuleRow
 
 
@@ -33,6 +35,8 @@ class Venue:
     opens_at: dt.time
     closes_at: dt.time
     hold: dt.timedelta
+    few_left: int
+    opening_hours: dict[str, list[str]] = field(compare=False)
     texts: dict[str, Any] = field(compare=False)
     brand: dict[str, Any] = field(compare=False)
 
@@ -84,7 +88,9 @@ def venue_of(site: Site) -> Venue:
         opens_at=site.opens_at,
         closes_at=site.closes_at,
         hold=dt.timedelta(minutes=site.hold_minutes),
-        texts={**_NO_TEXTS, **site.texts},
+        few_left=site.few_left,
+        opening_hours=site.opening_hours,
+        texts={**_NO_TEXTS, **site.texts, "hours": _hours(site)},
         brand=site.brand,
     )
 
@@ -123,6 +129,7 @@ def offer_of(session_type: SessionType, venue: Venue) -> Offer:
         max_bookings_per_member=session_type.max_bookings_per_member,
         rules=tuple(rule_of(rule) for rule in session_type.price_rules),
         phone=venue.phone,
+        few_left=venue.few_left,
     )
 
 
@@ -139,6 +146,13 @@ def rule_of(row: PriceRuleRow) -> PriceRule:
         weekdays=frozenset(row.weekdays or ()),
         membership_type_ids=frozenset(row.membership_type_ids or ()),
     )
+
+
+def picture_of(row: Media | None) -> Picture | None:
+    """The values of a picture row; None when there is none, or no longer."""
+    if row is None or row.deleted_at is not None:
+        return None
+    return Picture(row.id, row.original_url, row.alt, row.width, row.height)
 
 
 def slot_of(row: Session) -> Slot:
@@ -197,6 +211,11 @@ def timetable_query(organisation_id: str) -> sa.Select[Any]:
 def timetable_slot(row: Any) -> TimetableSlot:
     """One row of `timetable_query`."""
     return TimetableSlot(Slot(*row[1:11]), row[11] or "", row[12] or 1, row[13] or "")
+
+
+def _hours(site: Site) -> list[str]:
+    """What customers read of the hours: the venue's own words, else those of its week."""
+    return site.texts.get("hours") or (say_week(site.opening_hours) if site.opening_hours else [])
 
 
 def _window(opens: str | None, closes: str | None) -> BookingWindow:

@@ -74,11 +74,6 @@ class Completion:
 NOTHING_ASKED = Completion()
 
 
-def list_type_forms(organisation_id: str, site_id: str) -> list[TypeForm]:
-    """The site's session types in shop order, each with its form (two queries)."""
-    return _type_forms(organisation_id, SessionType.site_id == site_id)
-
-
 def find_type_form(organisation_id: str, site_id: str, session_type_id: str) -> TypeForm:
     """One session type with its form and versions; raises NotFound."""
     of_type = (SessionType.site_id == site_id, SessionType.id == session_type_id)

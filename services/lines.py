@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -106,13 +106,20 @@ def list_live_lines(
     organisation_id: str, session_id: str, now: dt.datetime
 ) -> list[SessionBooking]:
     """Everything live on a session: sold, held (unless it has run out), waiting; with its books."""
+    return list_live_lines_on(organisation_id, [session_id], now)
+
+
+def list_live_lines_on(
+    organisation_id: str, session_ids: Collection[str], now: dt.datetime
+) -> list[SessionBooking]:
+    """The same of several sessions, in as few questions."""
     return list(
         db.session.scalars(
             sa.select(SessionBooking)
             .join(SessionBooking.order)
             .where(
                 SessionBooking.organisation_id == organisation_id,
-                SessionBooking.session_id == session_id,
+                SessionBooking.session_id.in_(session_ids),
                 SessionBooking.cancelled_at.is_(None),
                 sa.or_(SessionBooking.expires_at.is_(None), SessionBooking.expires_at > now),
             )

@@ -2,19 +2,27 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from domain.errors import NotFound, RuleBroken
-from models import LongWork, db, new_object_id, transaction
-from services.outbox import enqueue
+from models import Job, LongWork, db, new_object_id, transaction
+from services.idempotency import retrying
+from services.outbox import MOST_ATTEMPTS, enqueue
 
 LONG_WORK = "long_work"
 """The kind of job that carries a work on."""
 
 ITEMS_A_ROUND = 20
 """After so many items the worker looks at its other jobs, and whether it should stop."""
+
+OPEN = ("waiting", "running")
+"""The states in which something may still be done."""
+
+PATIENCE = dt.timedelta(minutes=1)
+"""A job that is due for so long while nobody takes it says that no worker runs."""
 
 Step = Callable[[str, str, Any, dt.datetime], None]
 """Does one item (organisation, site, item, now) in a transaction of its own.
@@ -81,24 +89,105 @@ def find_work(organisation_id: str, site_id: str, work_id: str) -> LongWork:
     return work
 
 
-def list_works(organisation_id: str, site_id: str, *, most: int = 20) -> list[LongWork]:
-    """The last works of a site, newest first."""
+@dataclass(frozen=True, slots=True)
+class WorksPage:
+    """Some works of a site, newest first, and whether more follow."""
+
+    works: Sequence[LongWork]
+    number: int
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A work and whether it moves.
+
+    `is_still` says that no worker has taken it up for a while, `tries_at` when it is tried
+    again after a fault, `has_stopped_short` that nobody will unless it is asked for.
+    """
+
+    work: LongWork
+    is_still: bool = False
+    tries_at: dt.datetime | None = None
+    has_stopped_short: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may still be done."""
+        return self.work.state in OPEN
+
+
+def list_works(organisation_id: str, site_id: str, *, number: int = 1, most: int = 20) -> WorksPage:
+    """A page of a site's works, newest first."""
     query = (
         sa.select(LongWork)
         .where(LongWork.organisation_id == organisation_id, LongWork.site_id == site_id)
         .order_by(LongWork.created_at.desc(), LongWork.id.desc())
+        .offset((number - 1) * most)
     )
-    return list(db.session.scalars(query.limit(most)))
+    rows = db.session.scalars(query.limit(most + 1)).all()
+    return WorksPage(rows[:most], number, len(rows) > most)
+
+
+def find_standing(
+    organisation_id: str, site_id: str, work_id: str, *, now: dt.datetime
+) -> Standing:
+    """A work of this site and how its job stands; raises NotFound."""
+    work = find_work(organisation_id, site_id, work_id)
+    if work.state not in OPEN:
+        return Standing(work)
+    job = _live_job(work)
+    if job is None:
+        return Standing(work, has_stopped_short=True)
+    if job.run_at > now:
+        return Standing(work, tries_at=job.run_at)
+    # Under way: its worker has it, and says so item by item.
+    is_taken = job.locked_until is not None and job.locked_until > now
+    return Standing(work, is_still=not is_taken and job.run_at <= now - PATIENCE)
 
 
 def ask_to_stop(organisation_id: str, site_id: str, work_id: str, *, now: dt.datetime) -> None:
-    """Nothing after the item at hand is done; one that has not begun stops at once."""
-    with transaction():
-        work = _lock(find_work(organisation_id, site_id, work_id))
-        if work.state == "waiting":
+    """Nothing after the item at hand is done; one that nobody is at stops at once."""
+    find_work(organisation_id, site_id, work_id)
+
+    def deed() -> None:
+        work = _lock(organisation_id, work_id)
+        if work.state == "waiting" or (work.state == "running" and _live_job(work) is None):
             work.state, work.finished_at = "stopped", now
-        if work.state == "running":
+        elif work.state == "running":
             work.is_stop_asked = True
+
+    retrying(deed)
+
+
+def restart(organisation_id: str, site_id: str, work_id: str, *, now: dt.datetime) -> bool:
+    """Put a work that was given up back into the queue; False when there is no need to."""
+    find_work(organisation_id, site_id, work_id)
+
+    def deed() -> bool:
+        work = _lock(organisation_id, work_id)
+        if work.state not in OPEN or _live_job(work) is not None:
+            return False
+        _enqueue(work, now, again=f":{now.isoformat()}")
+        return True
+
+    return retrying(deed)
+
+
+def _live_job(work: LongWork) -> Job | None:
+    """The job that carries it on; None when all are done or were given up."""
+    return db.session.scalar(
+        sa.select(Job)
+        .where(
+            Job.organisation_id == work.organisation_id,
+            Job.kind == LONG_WORK,
+            Job.dedupe_key.startswith(f"{LONG_WORK}:{work.id}:", autoescape=True),
+            Job.done_at.is_(None),
+            Job.attempts < MOST_ATTEMPTS,
+        )
+        .order_by(Job.run_at, Job.id)
+        .limit(1)
+    )
 
 
 def carry_on(
@@ -117,7 +206,7 @@ def carry_on(
         said = _do(work, number, steps[work.kind], now)
         _note(organisation_id, work_id, number, said)
     with transaction():
-        _enqueue(_lock(_load(organisation_id, work_id)), now)
+        _enqueue(_lock(organisation_id, work_id), now)
     return "goes on"
 
 
@@ -133,7 +222,7 @@ def _do(work: LongWork, number: int, step: Step, now: dt.datetime) -> str:
 
 def _next(organisation_id: str, work_id: str, now: dt.datetime) -> tuple[LongWork, int] | None:
     with transaction():
-        work = _lock(_load(organisation_id, work_id))
+        work = _lock(organisation_id, work_id)
         if work.state in ("done", "stopped"):
             return None
         if work.is_stop_asked or work.done >= work.total:
@@ -147,7 +236,7 @@ def _next(organisation_id: str, work_id: str, now: dt.datetime) -> tuple[LongWor
 
 def _note(organisation_id: str, work_id: str, number: int, said: str) -> None:
     with transaction():
-        work = _lock(_load(organisation_id, work_id))
+        work = _lock(organisation_id, work_id)
         # Another worker may have taken over after a long silence: it counts once.
         if work.done != number:
             return
@@ -157,28 +246,20 @@ def _note(organisation_id: str, work_id: str, number: int, said: str) -> None:
             work.failures = [*work.failures, {"item": number, "name": name, "said": said}]
 
 
-def _load(organisation_id: str, work_id: str) -> LongWork:
-    return db.session.scalars(
-        sa.select(LongWork).where(
-            LongWork.organisation_id == organisation_id, LongWork.id == work_id
-        )
-    ).one()
-
-
-def _lock(work: LongWork) -> LongWork:
+def _lock(organisation_id: str, work_id: str) -> LongWork:
     return db.session.scalars(
         sa.select(LongWork)
-        .where(LongWork.organisation_id == work.organisation_id, LongWork.id == work.id)
+        .where(LongWork.organisation_id == organisation_id, LongWork.id == work_id)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one()
 
 
-def _enqueue(work: LongWork, now: dt.datetime) -> None:
+def _enqueue(work: LongWork, now: dt.datetime, *, again: str = "") -> None:
     enqueue(
         LONG_WORK,
         {"work": work.id},
-        dedupe_key=f"{LONG_WORK}:{work.id}:{work.done}",
+        dedupe_key=f"{LONG_WORK}:{work.id}:{work.done}{again}",
         now=now,
         organisation_id=work.organisation_id,
         site_id=work.site_id,

@@ -12,8 +12,9 @@ from sqlalchemy.orm import joinedload, selectinload
 from domain.calendar import Offering, offerings
 from domain.eligibility import Party, Viewer, nearest_party
 from domain.local_time import local_day
+from domain.pictures import Picture
 from models import Order, Session, SessionBooking, SessionType, db
-from services.facts import Venue, offer_of, timetable_query, timetable_slot
+from services.facts import Venue, offer_of, picture_of, timetable_query, timetable_slot
 from services.lines import party_of
 
 LOOK_AHEAD = dt.timedelta(days=31)
@@ -28,7 +29,7 @@ class Suggestion:
     slug: str
     name: str
     summary: str
-    art: str
+    image: Picture | None
     session_id: str
     local_start: dt.datetime
     guests: int
@@ -147,7 +148,7 @@ def _suggestion(
         slug=row.slug,
         name=row.name,
         summary=row.summary,
-        art=row.image.original_url if row.image else "",
+        image=picture_of(row.image),
         session_id=offering.slot.id,
         local_start=offering.slot.local_start,
         guests=guests,

@@ -1,6 +1,7 @@
 """The venue changes a dated session: cancels it, brings it back, gives it other places."""
 
 import datetime as dt
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -31,7 +32,7 @@ from services.clashes import busy_of, list_clashes
 from services.idempotency import retrying
 from services.ledger import let_comps_lapse
 from services.letters import post_about_bookings
-from services.lines import list_live_lines, load_session_at
+from services.lines import list_live_lines, list_live_lines_on, load_session_at
 from services.places import (
     HOLDING,
     let_go_of_all_on,
@@ -73,6 +74,16 @@ def find_cancellable_session(
     return Changing(row, impact)
 
 
+def find_impacts(
+    organisation_id: str, session_ids: Collection[str], *, now: dt.datetime
+) -> dict[str, Impact]:
+    """What cancelling each of these sessions would touch, in as few questions as for one (S3)."""
+    by_session: dict[str, list[SessionBooking]] = {session_id: [] for session_id in session_ids}
+    for line in list_live_lines_on(organisation_id, session_ids, now):
+        by_session[line.session_id].append(line)
+    return {session_id: _impact(lines) for session_id, lines in by_session.items()}
+
+
 def cancel_session(
     organisation_id: str,
     site_id: str,
@@ -80,24 +91,28 @@ def cancel_session(
     *,
     reason: str,
     seen: str,
+    check: Callable[[Session], None] | None = None,
     now: dt.datetime,
 ) -> None:
     """Cancel a session with its bookings, holds and waiting list (R12, M6).
 
     Every charge is taken back whatever the policy, so that what was paid is owed back (M4).
-    Repeating changes nothing. Raises RuleBroken without a reason, NotFound, WrongState,
-    ImpactChanged when `seen` is not what it touches now (S3).
+    Repeating changes nothing. `check` may refuse the locked session too. Raises RuleBroken
+    without a reason, NotFound, WrongState, ImpactChanged when `seen` is not what it touches
+    now (S3).
     """
     why = check_reason(reason)
 
     def deed() -> None:
         # Orders come first (ADR 9). A booking made before the session's lock changes the mark.
         lines = list_live_lines(organisation_id, session_id, now)
-        _lock_orders(organisation_id, {line.order_id for line in lines})
+        lock_orders(organisation_id, {line.order_id for line in lines})
         lock_sessions(organisation_id, [session_id])
         row = load_session_at(organisation_id, site_id, session_id)
         if row.deleted_at is not None:
             return
+        if check is not None:
+            check(row)
         let_go_of_expired_on(organisation_id, session_id, now)
         lines = list_live_lines(organisation_id, session_id, now)
         impact = _impact(lines)
@@ -150,6 +165,7 @@ def restore_session(
         if Changing(row, _impact([]), tuple(_clashes(row))).clash_mark != seen:
             raise ImpactChanged
         row.deleted_at, row.cancel_reason, row.updated_at = None, "", now
+        row.withdrawn_by = None
         db.session.flush()
         recount(organisation_id, session_id)
         raise_revision(organisation_id, [row.session_type_id])
@@ -256,7 +272,8 @@ def _owed_back(sold: list[SessionBooking]) -> int:
     return back
 
 
-def _lock_orders(organisation_id: str, order_ids: set[str]) -> None:
+def lock_orders(organisation_id: str, order_ids: set[str]) -> None:
+    """Lock orders in order of id, before their sessions (ADR 9)."""
     db.session.execute(
         sa.select(Order.id)
         .where(Order.organisation_id == organisation_id, Order.id.in_(order_ids))

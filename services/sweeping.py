@@ -1,11 +1,12 @@
-"""What has served its time is taken away: tries, links, form keys, mails long sent."""
+"""What has served its time is taken away: tries, links, form keys, mails long sent,
+works long done."""
 
 import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
 
-from models import AccountLink, IdempotencyKey, Job, SignInTry, db, transaction, unbound
+from models import AccountLink, IdempotencyKey, Job, LongWork, SignInTry, db, transaction, unbound
 from services.outbox import MOST_ATTEMPTS
 
 _ANY = unbound("the worker sweeps for every organisation")
@@ -15,6 +16,7 @@ LINKS = dt.timedelta(days=7)
 KEYS = dt.timedelta(days=7)
 JOBS = dt.timedelta(days=30)
 FAILED_JOBS = dt.timedelta(days=90)
+WORKS = dt.timedelta(days=90)
 
 
 def sweep(*, now: dt.datetime) -> int:
@@ -24,6 +26,7 @@ def sweep(*, now: dt.datetime) -> int:
         sa.delete(AccountLink).where(AccountLink.expires_at < now - LINKS),
         sa.delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEYS),
         sa.delete(Job).where(Job.done_at < now - JOBS),
+        sa.delete(LongWork).where(LongWork.finished_at < now - WORKS),
         # Given up: somebody had a month and more to read what the server said.
         sa.delete(Job).where(
             Job.done_at.is_(None), Job.attempts >= MOST_ATTEMPTS, Job.run_at < now - FAILED_JOBS

@@ -12,8 +12,18 @@ from domain.calendar import Month, Offering, build_month, offering
 from domain.eligibility import Offer, Party, Slot, Viewer, members_pay_less, nearest_party
 from domain.errors import NotFound
 from domain.local_time import local_day
+from domain.pictures import Picture
 from models import Session, SessionType, Site, db
-from services.facts import TimetableSlot, Venue, offer_of, timetable_query, timetable_slot, venue_of
+from services.facts import (
+    TimetableSlot,
+    Venue,
+    offer_of,
+    picture_of,
+    timetable_query,
+    timetable_slot,
+    venue_of,
+)
+from services.scheduling import load_closed_days
 from services.truth import TruthCache
 
 STRIP = 4
@@ -118,9 +128,11 @@ class TypePage:
     slug: str
     name: str
     summary: str
+    meta_title: str
+    meta_description: str
     description: str
     details: dict[str, Any]
-    art: str
+    image: Picture | None
     duration: int
     categories: tuple[tuple[str, str], ...]
     shows_prices: bool
@@ -224,8 +236,11 @@ def _read_page(
         offering(offer, one.facts, in_basket.party(party, one.facts.id), viewer, now)
         for one in slots
     ]
+    closed = load_closed_days(key.organisation_id, key.site_id)
     by_month = {
-        entry: build_month(*entry, found, offer, now=now, scheduled_until=scheduled_until)
+        entry: build_month(
+            *entry, found, offer, now=now, scheduled_until=scheduled_until, closed=closed
+        )
         for entry in strip
     }
     if month is None and date is None:
@@ -242,9 +257,11 @@ def _read_page(
         slug=session_type.slug,
         name=session_type.name,
         summary=session_type.summary,
+        meta_title=session_type.meta_title,
+        meta_description=session_type.meta_description,
         description=session_type.description,
         details={"spec": [], "bring": [], **session_type.details},
-        art=session_type.image.original_url if session_type.image else "",
+        image=picture_of(session_type.image),
         duration=session_type.duration,
         categories=tuple((c.slug, c.name) for c in session_type.categories),
         shows_prices=session_type.include_pricing_on_calendar,

@@ -1,11 +1,9 @@
-import datetime as dt
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
 
 from blueprints.clock import utcnow
 from blueprints.desk.forms import WalkInForm
-from blueprints.desk.schedule import Grid
 from blueprints.rendering import render, wants_fragment
 from blueprints.security import (
     PUBLIC,
@@ -17,15 +15,13 @@ from blueprints.security import (
 from blueprints.signing_in import answer_sign_in, show_sign_in, sign_out
 from blueprints.visits import deed_key
 from domain.eligibility import Viewer, price_for
-from domain.errors import NotAllowed, NotFound, RuleBroken
-from domain.local_time import local_day
+from domain.errors import NotAllowed, RuleBroken
 from domain.visits import STAGES
 from services.accounts import Desk, list_desks
 from services.checkout import book_for_staff
 from services.desk import (
     find_current_session,
     find_roster,
-    list_day,
     set_check_in,
     set_no_show,
     set_stage,
@@ -71,27 +67,6 @@ def index() -> Any:
     if len(desks) == 1:
         return redirect(desks[0][1])
     return render("desk/index.html", desks=desks, is_personal=True)
-
-
-@bp.get("/<site>/")
-@needs(DESK)
-def schedule(site: str) -> Response:
-    venue = current_desk().venue
-    now = utcnow()
-    today = local_day(now, venue.zone)
-    day = _read_day(request.args.get("date"), today)
-    lanes = list_day(venue.organisation_id, venue.id, day)
-    return render(
-        "desk/schedule.html",
-        block="schedule",
-        desk=current_desk(),
-        venue=venue,
-        day=day,
-        today=today,
-        before=day - dt.timedelta(days=1),
-        after=day + dt.timedelta(days=1),
-        grid=Grid(lanes, venue, day, now),
-    )
 
 
 @bp.get("/<site>/roster")
@@ -226,15 +201,3 @@ def _roster(
 def _matches(line: Any, search: str) -> bool:
     hay = " ".join((line.name, line.order_ref, line.email, line.phone, *line.guests)).casefold()
     return all(word in hay for word in search.casefold().split())
-
-
-def _read_day(text: str | None, today: dt.date) -> dt.date:
-    if not text:
-        return today
-    try:
-        day = dt.date.fromisoformat(text)
-    except ValueError as error:
-        raise NotFound("That isn't a date we know. Dates look like 2026-06-12.") from error
-    if not dt.date(2000, 1, 1) <= day <= dt.date(2100, 1, 1):
-        raise NotFound("We don't plan that far. Choose a date nearer to today.")
-    return day

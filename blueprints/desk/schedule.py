@@ -4,8 +4,8 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from domain.local_time import to_local
-from services.desk import Block, Lane
 from services.facts import Venue
+from services.schedule import Block, Lane
 
 ROW = 5
 """Minutes a row (static/css/staff-time.css)."""
@@ -75,29 +75,32 @@ class Grid:
         at = self._row(block.local_start.hour, block.local_start.minute)
         room = len(self.hours) * 60 // ROW + 1 - at
         rows = min(room, max(1, -(-block.minutes // ROW)))
-        states = []
-        if block.is_cancelled:
-            states.append("is-off")
-        elif block.end_time <= self.now:
-            states.append("is-past")
-        elif block.start_time <= self.now:
-            states.append("is-now")
-        if block.is_private:
-            states.append("is-private")
-        if rows < SHORT:
-            states.append("is-short")
-        if rows < TINY:
-            states.append("is-tiny")
-        if rows >= LONG:
-            states.append("is-long")
         return Placed(
             block=block,
             at=at,
             rows=rows,
             turnaround=0 if block.is_cancelled else min(lane.turnaround // ROW, room - rows),
-            css=" ".join(states),
+            css=" ".join(_states(block, rows, self.now)),
             percent=round(100 * block.places_taken / block.capacity),
         )
+
+
+def _states(block: Block, rows: int, now: dt.datetime) -> list[str]:
+    """The classes of a block."""
+    time = {
+        "is-off": block.is_cancelled,
+        "is-past": block.end_time <= now,
+        "is-now": block.start_time <= now,
+    }
+    looks = {
+        "is-private": block.is_private,
+        "is-amiss": bool(block.clashes or block.lacks),
+        "is-short": rows < SHORT,
+        "is-tiny": rows < TINY,
+        "is-long": rows >= LONG,
+    }
+    first = [name for name, holds in time.items() if holds][:1]
+    return first + [name for name, holds in looks.items() if holds]
 
 
 def _side_by_side(placed: list[Placed]) -> list[Placed]:

@@ -18,27 +18,15 @@ from blueprints.rendering import render
 from blueprints.security import current_desk, needs
 from domain.errors import FormChanged, RuleBroken
 from domain.intake import ASKED_OF, KINDS, MAX_FIELDS, WITH_OPTIONS, list_problems
-from services.intake import TypeForm, find_type_form, list_type_forms, save_form
+from services.intake import TypeForm, find_type_form, save_form
 from services.intake_answers import Part, find_desk_forms
+from services.session_types import find_type
 
 bp = Blueprint("intake", __name__, url_prefix="/staff")
 
 SETTINGS = "SETTINGS_MANAGE"
 DESK = "RESERVATIONS_MANAGE"
 ASKED = {"booker": "Asked once, of the booker", "each_guest": "Asked of each guest"}
-
-
-@bp.get("/<site>/types")
-@needs(SETTINGS)
-def types(site: str) -> Response:
-    venue = current_desk().venue
-    return render(
-        "intake/types.html",
-        desk=current_desk(),
-        venue=venue,
-        types=list_type_forms(venue.organisation_id, venue.id),
-        is_personal=True,
-    )
 
 
 @bp.get("/<site>/types/<type_id>/form")
@@ -134,6 +122,7 @@ def _editor(
         desk=current_desk(),
         venue=venue,
         kind=kind,
+        head=find_type(venue.organisation_id, venue.id, kind.id),
         cards=cards,
         seen=seen,
         errors=errors,

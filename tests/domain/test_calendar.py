@@ -291,10 +291,17 @@ def test_h1_a_day_is_nearly_gone_by_the_places_of_all_its_bookable_sessions(left
     assert found.places_left == left
 
 
-@pytest.mark.parametrize(("taken", "few"), [(6, False), (7, True), (9, True), (10, False)])
-def test_h1_a_session_is_nearly_gone_under_four_places(taken, few):
+@pytest.mark.parametrize(
+    ("few_left", "taken", "few"),
+    [
+        (4, 5, False), (4, 6, True), (4, 9, True), (4, 10, False),
+        (0, 9, False), (1, 8, False), (1, 9, True), (100, 0, True),
+    ],
+)  # fmt: skip
+def test_h1_a_session_is_nearly_gone_from_the_sites_own_number_of_places(few_left, taken, few):
     slot = slot_at("2026-06-12T18:00", places_taken=taken)
-    found = offering(OFFER, slot, Party(guests=1), VISITOR, NOW)
+    offer = replace(OFFER, few_left=few_left)
+    found = offering(offer, slot, Party(guests=1), VISITOR, NOW)
     assert found.is_few is few
     assert found.left == 10 - taken
     assert found.is_full is (taken == 10)

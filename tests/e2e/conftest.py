@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 from conftest import NOW, Databases, app_on
-from factories import ANYWHERE, fetch, make_session
+from factories import ANYWHERE, fetch, make_rule, make_session, make_type
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -22,7 +22,7 @@ from blueprints.clock import read_clock
 from blueprints.mailing import write
 from domain.eligibility import Viewer
 from domain.local_time import to_local
-from models import Order, Session, SessionBooking, SessionType, Site, db
+from models import Order, PriceRule, Session, SessionBooking, SessionType, Site, db
 from services.basket import hold_places
 from services.cancelling import cancel
 from services.changing import door_of_order
@@ -294,6 +294,48 @@ class Shop:
             self.given.add(slot.id)
             db.session.remove()
             return slot
+
+    def prices_path(self) -> str:
+        """The prices of a type of one's own: weekends £58, Tuesdays £34, else £48, four weeks."""
+        with self.app.app_context():
+            site = db.session.scalars(
+                sa.select(Site).where(Site.slug == BATH), execution_options=ANYWHERE
+            ).one()
+            kind = make_type(site, price=None, name="Riverside bathe", offered_online=False)
+            make_rule(kind, price=5800, label="Weekend", weekdays=["saturday", "sunday"])
+            make_rule(kind, price=3400, label="Tuesdays", position=1, weekdays=["tuesday"])
+            make_rule(kind, price=4800, label="Otherwise", position=2)
+            monday = read_clock().date() + dt.timedelta(days=8 - read_clock().isoweekday())
+            for n in range(28):
+                make_session(kind, local_start=f"{monday + dt.timedelta(days=n)}T18:00")
+            path = f"/staff/{BATH}/types/{kind.id}/prices"
+            db.session.remove()
+            return path
+
+    def change_prices(self, path: str) -> None:
+        """Somebody else saves another price for the first rule of that page."""
+        with self.app.app_context():
+            db.session.execute(
+                sa.update(PriceRule)
+                .where(PriceRule.session_type_id == path.split("/")[-2], PriceRule.position == 0)
+                .values(price=6000),
+                execution_options=ANYWHERE,
+            )
+            db.session.commit()
+            db.session.remove()
+
+    def saved_prices(self, path: str) -> list[tuple[str, int]]:
+        """Label and price of each saved rule of that page, in order."""
+        with self.app.app_context():
+            found = db.session.execute(
+                sa.select(PriceRule.label, PriceRule.price)
+                .where(PriceRule.session_type_id == path.split("/")[-2])
+                .order_by(PriceRule.position),
+                execution_options=ANYWHERE,
+            )
+            pairs = [(label, price) for label, price in found]
+            db.session.remove()
+            return pairs
 
     def full_session(
         self,

@@ -7,9 +7,15 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from changing_stories import CHANGING
+from cover_stories import COVER
 from orders_stories import ORDERS
 from playwright.sync_api import Page, expect
+from prices_stories import PRICES
+from series_stories import SERIES
+from sessions_stories import SESSIONS
+from setup_stories import SETTING_UP
 from stories import ANA, BATH, IMOGEN, MAREN, Story, at
+from types_stories import TYPES_STORIES
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
@@ -235,6 +241,7 @@ def guest_form_with_errors(page: Page, shop) -> None:
 def form_editor(page: Page, shop) -> None:
     page.goto(f"/staff{BATH}/types")
     page.get_by_role("link", name="Evening sound bath").click()
+    page.get_by_role("link", name="Form", exact=True).click()
     page.get_by_role("button", name="Add a question").click()
     page.locator("details.version summary").first.click()
 
@@ -338,13 +345,18 @@ STORIES = [
     Story("a file of members", a_file_of_members, IMOGEN),
     Story("why not, nothing asked", at(f"/staff{BATH}/why?q=ana"), IMOGEN),
     Story("why not", why_not, IMOGEN),
-    Story("types and their forms", at(f"/staff{BATH}/types"), IMOGEN),
     Story("form editor", form_editor, IMOGEN),
     Story("form editor with errors", form_editor_with_errors, IMOGEN, status=422),
     Story("answers of a booking", answers_of_a_booking, MAREN),
     Story("private links", at(f"/staff{BATH}/links"), IMOGEN),
     Story("private links with errors", links_with_errors, IMOGEN, status=422),
     *CHANGING,
+    *COVER,
+    *TYPES_STORIES,
+    *PRICES,
+    *SESSIONS,
+    *SERIES,
+    *SETTING_UP,
     *ORDERS,
 ]
 

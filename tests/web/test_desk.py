@@ -81,7 +81,7 @@ def test_the_schedule_has_lanes_blocks_and_the_now_line(maren, venue):
     page = maren.get("/staff/bath/")
     assert "Thursday 4 June" in page.text("h1")
     assert "Spring Hall" in page.text("#schedule")
-    block = page.one(f"a[href*='{venue['session']}']")
+    block = page.one(f"a.sess[href*='{venue['session']}']")
     assert "Thermal circuit" in block.get_text()
     assert "2/4" in block.get_text().replace(" ", "")
     assert page.all(".now")

@@ -14,8 +14,8 @@ from factories import (
 
 from blueprints.mailing import text_of, write
 from domain.intake import BOOKER, Field
+from domain.venue_rules import RESERVED_SLUGS
 from models import Session, SessionBooking, SessionType, Site, db
-from services.demo_house import RESERVED_SLUGS
 from services.intake import find_type_form
 from services.intake_answers import find_booking_forms, save_answers
 from services.letters import MAIL
@@ -395,11 +395,10 @@ def versions(make, booked):
     )
 
 
-def test_the_list_says_what_each_type_asks(maren, booked, make):
-    make(lambda: make_type(fetch(Site, booked["site"]), name="Sauna"))
-    said = maren.get("/staff/bath/types").text("main")
-    assert "Massage for two Version 1, 8 questions, asked of each guest" in said
-    assert "Sauna Asks nothing" in said
+def test_the_form_is_a_part_of_its_type(maren, booked):
+    page = maren.get(editor(booked))
+    assert "Version 1 is asked now" in page.text("main")
+    assert page.one("header .seg a[aria-current]").get_text() == "Form"
     assert maren.get("/staff/bath/").one(".rail a[href='/staff/bath/types']")
 
 

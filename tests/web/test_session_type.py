@@ -298,8 +298,8 @@ def test_the_month_asks_as_many_questions_for_30_as_for_3000_sessions(app, visit
     make(build)
     visitor.get("/healthz")
     asked = count_queries(app, lambda: visitor.client.get("/bath/book/circuit?month=2026-06"))
-    # The key; the type with its site, picture and categories; its rules; the sessions.
-    assert len(asked) == 4, asked
+    # The key; the type with its site, picture and categories; its rules; sessions; closed days.
+    assert len(asked) == 5, asked
     kept = count_queries(app, lambda: visitor.client.get("/bath/book/circuit?month=2026-06"))
     assert len(kept) == 1, kept
 

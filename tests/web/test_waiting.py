@@ -21,10 +21,10 @@ from factories import (
 from blueprints.clock import read_clock
 from blueprints.mailing import compose, text_of, write
 from domain.intake import Field
+from domain.venue_rules import RESERVED_SLUGS
 from models import Job, Order, Session, SessionBooking, SessionType, db, transaction
 from services.cancelling import cancel_for_staff
 from services.checkout import find_order
-from services.demo_house import RESERVED_SLUGS
 from services.doctor import examine
 from services.places import raise_revision
 from services.waiting import join, leave

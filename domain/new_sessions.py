@@ -1,0 +1,115 @@
+"""Adding a single session: what it is, and what staff are told before they make it (R6-R9, T2)."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.clashes import Clash
+from domain.errors import RuleBroken
+from domain.session_changes import MAX_CAPACITY, mark_of
+from domain.session_edits import LONGEST, MOST_PRICE
+from domain.words import DAY_NAMES, WEEKDAYS, count, say_day, say_time
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session to be made: None is the type's duration, parties and waiting list, the room's cap.
+
+    Duration in minutes, price in minor units of the type's currency, None for the price rules'.
+    """
+
+    session_type_id: str
+    local_start: dt.datetime
+    duration: int | None = None
+    room_id: str | None = None
+    practitioner_id: str | None = None
+    capacity: int | None = None
+    max_baskets: int | None = None
+    waitlist_enabled: bool | None = None
+    price: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A session as it would be made, with all that speaks against it; nothing of it forbids."""
+
+    name: str
+    local_start: dt.datetime
+    local_end: dt.datetime
+    clashes: tuple[Clash, ...] = ()
+    closed: str | None = None
+    """Why the venue is shut on the day, None on other days."""
+    hours: str = ""
+    """That it lies outside the opening hours, in a sentence."""
+    oddity: Literal["skipped", "repeated"] | None = None
+    lacks_price: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether staff have to say that they mean it."""
+        return bool(self.clashes or self.closed is not None or self.hours or self.oddity)
+
+    @property
+    def mark(self) -> str:
+        """What a page showed of it (S3)."""
+        facts = sorted(clash.fact for clash in self.clashes)
+        return mark_of([repr(self.local_start), str(self.closed), self.hours, *facts])
+
+
+def check_new(
+    wanted: NewSession,
+    *,
+    duration: int,
+    capacity: int | None,
+    room: str,
+    room_cap: int | None,
+    starts: dt.datetime,
+    now: dt.datetime,
+) -> int:
+    """The places it gets; raises RuleBroken under the field at fault (R7, R8, R9)."""
+    if starts <= now:
+        said = f"{say_day(wanted.local_start.date())}, {say_time(wanted.local_start)}"
+        raise RuleBroken(f"{said} has passed. Choose a later time.", code="past", field="time")
+    if not 1 <= duration <= LONGEST:
+        raise RuleBroken("A session lasts 1 minute to 7 days.", code="duration", field="duration")
+    if wanted.max_baskets is not None and not 1 <= wanted.max_baskets <= MAX_CAPACITY:
+        raise RuleBroken("Enter 1 or more, or leave it empty.", code="parties", field="max_baskets")
+    if wanted.price is not None and not 0 <= wanted.price <= MOST_PRICE:
+        raise RuleBroken("Enter a price of 0 or more.", code="price", field="price")
+    if capacity is None:
+        raise RuleBroken(
+            "Enter how many places it has, or choose a room.", code="capacity", field="capacity"
+        )
+    if not 1 <= capacity <= MAX_CAPACITY:
+        raise RuleBroken(
+            f"A session has 1 to {MAX_CAPACITY} places.", code="capacity", field="capacity"
+        )
+    if room_cap is not None and capacity > room_cap:
+        raise RuleBroken(
+            f"{room} takes {count(room_cap, 'place')}. Enter fewer.",
+            code="capacity_above_room",
+            field="capacity",
+        )
+    return capacity
+
+
+def say_outside_hours(
+    opening_hours: Mapping[str, Sequence[str]], local_start: dt.datetime, local_end: dt.datetime
+) -> str:
+    """A sentence when a session lies outside the opening hours of its day; else empty.
+
+    Without any hours set the venue has none to lie outside of.
+    """
+    if not opening_hours:
+        return ""
+    day = local_start.date()
+    hours = opening_hours.get(WEEKDAYS[day.weekday()])
+    if hours is None:
+        return f"The venue is closed on {DAY_NAMES[day.weekday()]}s."
+    opens, closes = (dt.time.fromisoformat(text) for text in hours)
+    ends_late = local_end.date() > day or local_end.time() > closes
+    if local_start.time() < opens or ends_late:
+        name = DAY_NAMES[day.weekday()]
+        return f"The venue is open from {say_time(opens)} to {say_time(closes)} on {name}s."
+    return ""

@@ -1,0 +1,190 @@
+"""What staff chose for booked sessions that a series or a closed day no longer wants (S2, S3)."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from domain.errors import ImpactChanged, RuleBroken
+from domain.series_changes import Left
+from domain.session_edits import CLEAR, SessionWish
+from domain.words import say_day, say_time
+from models import Session, db, transaction
+from services.lines import load_session_at
+from services.long_works import begin
+from services.session_changes import cancel_session, find_cancellable_session
+from services.session_edits import apply_edit, find_edit
+from services.touched import Touched, list_touched
+
+SESSION_CHOICES = "session_choices"
+"""The kind of long work that carries out what was chosen."""
+
+AT_ONCE = 10
+"""So many sessions are dealt with while the page waits; more become a long work."""
+
+Choice = Literal["keep", "along", "cancel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What becomes of booked sessions: for each by its id, and for all that are not named."""
+
+    default: Choice = "keep"
+    each: Mapping[str, Choice] = field(default_factory=dict)
+    reason: str = ""
+
+    def of(self, session_id: str) -> Choice:
+        """What was chosen for one of them."""
+        return self.each.get(session_id, self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What is done already, or which long work does it; `refused` says what was not, and why."""
+
+    done: int = 0
+    refused: tuple[tuple[str, str], ...] = ()
+    work_id: str | None = None
+
+
+def item_of(
+    left: Left,
+    name: str,
+    touched: Touched | None,
+    *,
+    do: Choice,
+    reason: str,
+    withdrawn_by: str | None,
+) -> dict[str, Any]:
+    """One chosen session as plain values, with what is live on it as the page showed it."""
+    local = left.standing.slot.local_start
+    return {
+        "name": f"{name}, {say_day(local.date())}, {say_time(local)}",
+        "session": left.standing.id,
+        "do": do,
+        "facts": list(touched.facts) if touched else [],
+        "reason": reason,
+        "withdrawn_by": withdrawn_by,
+        "wish": _wish_values(left) if do == "along" else {},
+    }
+
+
+def carry_out_one(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
+    """Do what was chosen for one session; doing it again changes nothing. A step of a long work.
+
+    Raises RuleBroken, ImpactChanged among them when somebody booked since it was chosen (S3).
+    """
+    db.session.rollback()
+    row = load_session_at(organisation_id, site_id, item["session"])
+    if row.deleted_at is not None:
+        return
+    here = list_touched(organisation_id, [row.id]).get(row.id)
+    if list(here.facts if here else ()) != item["facts"]:
+        raise ImpactChanged("Somebody booked or cancelled meanwhile, so it was left as it was.")
+    if item["do"] == "cancel":
+        _cancel(organisation_id, site_id, item, now)
+    else:
+        _go_along(organisation_id, site_id, item, list(row.overridden), now)
+
+
+def _cancel(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
+    at = (organisation_id, site_id, item["session"])
+    mark = find_cancellable_session(*at, now=now).impact.mark
+    cancel_session(*at, reason=item["reason"], seen=mark, now=now)
+    # What went with its series or day comes back with it.
+    _note(organisation_id, item["session"], withdrawn_by=item["withdrawn_by"])
+
+
+def _go_along(
+    organisation_id: str, site_id: str, item: Any, by_hand: list[str], now: dt.datetime
+) -> None:
+    at = (organisation_id, site_id, item["session"])
+    wish = _wish_of(item["wish"])
+    mark = find_edit(*at, wish, now=now).impact.mark
+    apply_edit(*at, wish, seen=mark, now=now)
+    # It says what its series says: the series may change it again.
+    _note(organisation_id, item["session"], overridden=by_hand)
+
+
+def _note(organisation_id: str, session_id: str, **values: Any) -> None:
+    with transaction():
+        db.session.execute(
+            sa.update(Session)
+            .where(Session.organisation_id == organisation_id, Session.id == session_id)
+            .values(**values),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _wish_values(left: Left) -> dict[str, Any]:
+    slot, changes = left.slot, left.changes
+    if slot is None:
+        return {}
+    values: dict[str, Any] = {
+        "local_start": slot.local_start.isoformat(),
+        "duration": slot.minutes,
+        "room_id": slot.room_id,
+        "practitioner_id": slot.practitioner_id,
+        "capacity": slot.capacity,
+    }
+    names = {"start_time": "local_start"}
+    return {names.get(it, it): values[names.get(it, it)] for it in changes}
+
+
+def _wish_of(values: dict[str, Any]) -> SessionWish:
+    found: dict[str, Any] = {
+        name: CLEAR if value is None else value for name, value in values.items()
+    }
+    if "local_start" in found:
+        found["local_start"] = dt.datetime.fromisoformat(str(found["local_start"]))
+    return SessionWish(**found)
+
+
+def plan_aftermath(
+    organisation_id: str,
+    site_id: str,
+    items: Sequence[dict[str, Any]],
+    *,
+    title: str,
+    key: str,
+    account_id: str | None,
+    back: str,
+    now: dt.datetime,
+) -> str | None:
+    """In the caller's transaction: many become a long work, whose id it returns."""
+    if len(items) <= AT_ONCE:
+        return None
+    return begin(
+        organisation_id,
+        site_id,
+        kind=SESSION_CHOICES,
+        title=title,
+        items=items,
+        key=key,
+        account_id=account_id,
+        back=back,
+        now=now,
+    )
+
+
+def carry_out(
+    organisation_id: str,
+    site_id: str,
+    items: Sequence[dict[str, Any]],
+    work_id: str | None,
+    *,
+    now: dt.datetime,
+) -> Aftermath:
+    """After the commit: the few are dealt with here, each in a transaction of its own."""
+    if work_id is not None:
+        return Aftermath(work_id=work_id)
+    refused = []
+    for item in items:
+        try:
+            carry_out_one(organisation_id, site_id, item, now)
+        except RuleBroken as broken:
+            db.session.rollback()
+            refused.append((str(item["name"]), broken.sentence))
+    return Aftermath(done=len(items) - len(refused), refused=tuple(refused))

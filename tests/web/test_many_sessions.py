@@ -1,0 +1,141 @@
+"""The statements of the session pages do not grow with rows: 10,000 sessions, 50,000 bookings."""
+
+import datetime as dt
+import secrets
+from types import SimpleNamespace
+
+import pytest
+import sqlalchemy as sa
+from conftest import NOW, app_on
+from factories import make_order, make_room, make_session, make_site, make_staff, make_type
+from sqlalchemy import event
+
+from domain.local_time import end_of, to_utc
+from models import Order, OrderItem, Session, SessionBooking, db, new_object_id
+
+SESSIONS, EACH = 10_000, 5
+
+
+def _site(sessions):
+    """A site with a signed-in receptionist to be, and `sessions` of 5 bookings each."""
+    site = make_site(slug="bath")
+    kinds = [make_type(site, name=f"Type {n}") for n in range(10)]
+    rooms = [make_room(site, name=f"Room {n}", position=n) for n in range(10)]
+    make_staff(site)
+    busy = make_session(kinds[0], local_start="2026-06-12T18:00", room_id=rooms[0].id, capacity=20)
+    for n in range(EACH):
+        make_order(busy, email=f"guest{n}@example.com", name=f"Guest {n}")
+    _fill(site, kinds, rooms, sessions)
+    return busy.id
+
+
+def _fill(site, kinds, rooms, number):
+    """Sessions of an hour each eight minutes of the day, a hundred a day, in one insert each."""
+    common = {"organisation_id": site.organisation_id, "site_id": site.id}
+    org = {"organisation_id": site.organisation_id}
+    rows = {Session: [], Order: [], OrderItem: [], SessionBooking: []}
+    for n in range(number):
+        day, slot = divmod(n, 100)
+        local = dt.datetime(2026, 6, 1, 7) + dt.timedelta(days=day, minutes=8 * slot)  # noqa: DTZ001
+        start = to_utc(local, site.zoneinfo)
+        session = {
+            **common, "id": new_object_id(), "session_type_id": kinds[n % 10].id,
+            "session_type_name": kinds[n % 10].name, "start_time": start,
+            "end_time": end_of(start, 60), "local_start": local, "capacity": 12,
+            "places_taken": EACH, "parties_taken": EACH, "room_id": rooms[n % 10].id,
+            "created_at": NOW, "updated_at": NOW,
+        }  # fmt: skip
+        rows[Session].append(session)
+        for _ in range(EACH):
+            order, item = new_object_id(), new_object_id()
+            rows[Order].append({
+                **common, "id": order, "secret": secrets.token_urlsafe(12), "order_ref": order,
+                "state": "confirmed", "name": "Ana Reyes", "email": "ana@example.com",
+                "currency": "GBP", "created_at": NOW, "updated_at": NOW,
+            })  # fmt: skip
+            rows[OrderItem].append({
+                **org, "id": item, "order_id": order, "places": 1, "unit_price": 4800,
+                "currency": "GBP", "price_source": "rule",
+            })  # fmt: skip
+            rows[SessionBooking].append({
+                **common, "id": new_object_id(), "session_id": session["id"],
+                "session_type_id": session["session_type_id"], "session_type_name": "Type",
+                "order_item_id": item, "order_id": order, "places": 1, "status": "confirmed",
+                "created_at": NOW, "updated_at": NOW,
+            })  # fmt: skip
+    for model, values in rows.items():
+        names = {column.name for column in model.__table__.columns}
+        db.session.execute(
+            sa.insert(model.__table__),
+            [{name: value for name, value in row.items() if name in names} for row in values],
+        )
+    db.session.commit()
+
+
+@pytest.fixture(scope="module")
+def shops(databases):
+    """Two applications: one with few rows, one with many; each with the id of a booked session."""
+    found = []
+    for number in (20, SESSIONS):
+        app = app_on(databases.make())
+        with app.app_context():
+            found.append((app, _site(number)))
+            db.session.remove()
+    yield found
+    for app, _ in found:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+PAGES = {
+    "day": "/staff/bath/?date=2026-06-12",
+    "week": "/staff/bath/?date=2026-06-12&view=week",
+    "month": "/staff/bath/?date=2026-06-12&view=month",
+    "agenda": "/staff/bath/?date=2026-06-05&view=agenda",
+    "new": "/staff/bath/sessions/new?date=2026-06-12",
+    "edit": "/staff/bath/sessions/{id}/edit",
+    "edit with its impact": "/staff/bath/sessions/{id}/edit?time=19:00",
+    "roster": "/staff/bath/sessions/{id}",
+}
+
+
+@pytest.fixture
+def browse(visitor):
+    """A signed-in receptionist's browser that counts the statements of a page."""
+
+    def start(app):
+        browser = type(visitor)(app.test_client(), app)
+        browser.sign_in("maren@example.com", "thermal-waters", "/staff/sign-in")
+
+        def count(url):
+            asked = []
+
+            def note(_connection, _cursor, statement, *_):
+                asked.append(statement)
+
+            with app.app_context():
+                engine = db.engine
+            event.listen(engine, "before_cursor_execute", note)
+            browser.get(url)
+            event.remove(engine, "before_cursor_execute", note)
+            return len(asked)
+
+        return SimpleNamespace(count=count)
+
+    return start
+
+
+@pytest.mark.parametrize("url", PAGES.values(), ids=PAGES)
+def test_statements_are_as_many_for_many_rows_as_for_few(shops, browse, url):
+    numbers = [browse(app).count(url.format(id=session_id)) for app, session_id in shops]
+    assert numbers[0] == numbers[1]
+    assert numbers[1] <= 25
+
+
+@pytest.mark.parametrize("view", ["day", "week", "month", "agenda"])
+def test_a_filter_adds_no_statement(shops, browse, view):
+    app, _ = shops[1]
+    url = f"/staff/bath/?date=2026-06-12&view={view}"
+    browser = browse(app)
+    assert browser.count(f"{url}&type=a&type=b&room=c") <= browser.count(url)

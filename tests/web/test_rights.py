@@ -1,0 +1,194 @@
+"""D3: every route asks for its right, and each kind of person gets what they should, everywhere.
+
+The walk takes the application's own map, so that a page added later is asked too; one whose
+address has no example in tests/addresses.py fails.
+"""
+
+from collections import Counter
+
+import pytest
+from addresses import addresses, build_house, values_of
+from factories import fetch, make_account, make_site, make_staff
+
+from blueprints.security import PUBLIC, SIGNED_IN, STAFF, declared_right
+from models import RIGHTS, Organisation, Session, Site
+
+DOORS = {SIGNED_IN: "/account/sign-in", STAFF: "/staff/sign-in"}
+ENDS_THE_VISIT = ("account.end", "desk.end")
+PASSWORD = "thermal-waters"
+NAMES_MORE = ("people.book_anyway", "intake.fill_booking_forms")
+"""Forms that name what they are about in their fields: sent empty, that isn't found."""
+METHODS = ("GET", "POST")
+
+
+@pytest.fixture
+def house(make):
+    """Two venues of two organisations with one of everything, and everybody who could ask."""
+
+    def build():
+        ours = build_house(RIGHTS, "bath")
+        theirs = build_house(RIGHTS, "reykjavik")
+        site = fetch(Site, _site_of(ours["session_id"][0]))
+        near = make_site(fetch(Organisation, site.organisation_id), slug="next-door")
+        make_staff(near, "near@example.com", rights=RIGHTS)
+        for right in RIGHTS:
+            make_staff(site, f"with-{right}@example.com".lower(), rights=(right,))
+            others = tuple(one for one in RIGHTS if one != right)
+            make_staff(site, f"without-{right}@example.com".lower(), rights=others)
+        make_account("ana@example.com", "Ana Reyes", PASSWORD)
+        return {"ours": ours, "theirs": theirs}
+
+    return make(build)
+
+
+def _site_of(session_id):
+    return fetch(Session, session_id).site_id
+
+
+class Person:
+    """One browser that stays signed in, whatever it opens and sends."""
+
+    def __init__(self, app, email=""):
+        self._app, self._email = app, email
+        self._sign_in()
+
+    def _sign_in(self):
+        self.client = self._app.test_client()
+        self.token = self._token()
+        if self._email:
+            fields = {"email": self._email, "password": PASSWORD, "csrf_token": self.token}
+            assert self.client.post("/staff/sign-in", data=fields).status_code == 303
+            self.token = self._token()
+
+    def _token(self):
+        text = self.client.get("/account/sign-in").get_data(as_text=True)
+        return text.split('name="csrf_token" value="', 1)[1].split('"', 1)[0]
+
+    def ask(self, rule, url, method, *, follows):
+        """The answer's status, and where it leads."""
+        if method == "GET":
+            answer = self.client.get(url, follow_redirects=follows)
+        else:
+            answer = self.client.post(url, data={"csrf_token": self.token})
+        if rule.endpoint in ENDS_THE_VISIT and method == "POST":
+            self._sign_in()
+        return answer.status_code, answer.headers.get("Location", "")
+
+
+@pytest.fixture
+def walk(visitor, house):
+    """Asks every route by every method as one person, and notes what is not as expected."""
+    app = visitor.app
+
+    def go(person_of, expected, examples=house["ours"], keep=lambda _rule: True, follows=False):
+        people, faults, asked = {}, [], Counter()
+        for method in METHODS:
+            for rule, url in list(addresses(app, examples, method, most=1)):
+                right = declared_right(app, rule.endpoint)
+                if not keep(rule):
+                    continue
+                email = person_of(right)
+                if email not in people:
+                    people[email] = Person(app, email)
+                status, to = people[email].ask(rule, url, method, follows=follows)
+                asked[right] += 1
+                if not expected(right, status, to):
+                    faults.append(f"{method} {url} ({right}): {status} {to}")
+        assert not faults, "\n".join(faults)
+        return asked
+
+    return go
+
+
+def of_a_venue(right):
+    return right in RIGHTS
+
+
+def test_every_part_of_an_address_has_an_example(app, house):
+    missing = set()
+    for rule in app.url_map.iter_rules():
+        for name in rule.arguments:
+            try:
+                values_of(rule, name, house["ours"])
+            except KeyError:
+                missing.add(f"{name} of {rule.rule}")
+    assert missing == set()
+
+
+def test_d3_a_visitor_opens_what_is_public_and_is_sent_to_the_right_door_elsewhere(walk):
+    def expected(right, status, to):
+        if right == PUBLIC:
+            return status < 500 and status not in (401, 403)
+        return status == 303 and to.startswith(DOORS.get(right, DOORS[STAFF]))
+
+    asked = walk(lambda _right: "", expected)
+    assert asked[PUBLIC] > 40
+    assert sum(number for right, number in asked.items() if of_a_venue(right)) > 60
+
+
+def test_d3_a_customer_is_no_staff_on_any_route(walk):
+    def expected(right, status, to):
+        if right == STAFF:
+            return status == 403
+        if of_a_venue(right):
+            return status == 404
+        return status < 500 and status not in (401, 403) and "sign-in?next" not in to
+
+    walk(lambda _right: "ana@example.com", expected)
+
+
+def test_d3_staff_without_the_right_are_refused_on_every_route_that_asks_for_it(walk):
+    asked = walk(
+        lambda right: f"without-{right}@example.com".lower(),
+        lambda _right, status, _to: status == 403,
+        keep=lambda rule: rule.rule.startswith("/staff/<site>/"),
+    )
+    assert set(asked) >= {"RESERVATIONS_MANAGE", "SETTINGS_MANAGE", "CUSTOMERS_MANAGE"}
+
+
+def test_d3_staff_of_the_venue_next_door_are_refused_on_every_route(walk):
+    walk(
+        lambda _right: "near@example.com",
+        lambda _right, status, _to: status == 403,
+        keep=lambda rule: rule.rule.startswith("/staff/<site>/"),
+    )
+
+
+def test_r1_staff_of_another_organisation_find_nothing_on_any_route(walk):
+    walk(
+        lambda _right: "maren@reykjavik.example",
+        lambda _right, status, _to: status == 404,
+        keep=lambda rule: rule.rule.startswith("/staff/<site>/"),
+    )
+
+
+def test_r1_foreign_ids_are_not_found_at_ones_own_venue(walk, house):
+    """Theirs is the desk, ours are the rows that the address names."""
+    ids = {name: values for name, values in house["ours"].items() if name.endswith("_id")}
+    walk(
+        lambda _right: "maren@reykjavik.example",
+        lambda _right, status, _to: status == 404,
+        # The address of a button leads to its page, and that one isn't found.
+        follows=True,
+        examples={**house["theirs"], **ids},
+        keep=lambda rule: (
+            rule.rule.startswith("/staff/<site>/")
+            and any(name.endswith("_id") for name in rule.arguments)
+        ),
+    )
+
+
+def test_d3_the_one_right_that_a_route_asks_for_is_enough(walk):
+    """Every page is there; a form that is sent empty is refused for what it lacks."""
+
+    def expected(right, status, to):
+        return status in (200, 302, 303, 409, 422) and "sign-in" not in to
+
+    asked = walk(
+        lambda right: f"with-{right}@example.com".lower(),
+        expected,
+        keep=lambda rule: (
+            rule.rule.startswith("/staff/<site>/") and rule.endpoint not in NAMES_MORE
+        ),
+    )
+    assert asked["RESERVATIONS_MANAGE"] > 20
