@@ -142,10 +142,11 @@ def step_category(organisation_id: str, category_id: str, step: int) -> None:
 
 
 def remove_category(organisation_id: str, category_id: str) -> None:
-    """The category is gone, its session types stay; one that is gone already stays gone."""
+    """The category is gone, its session types stay; raises NotFound for one that is gone (R11)."""
 
     def deed() -> None:
         _lock(organisation_id)
+        find_category(organisation_id, category_id)
         linked, of_it = session_type_categories, Category.organisation_id == organisation_id
         own = sa.select(Category.id).where(of_it, Category.id == category_id)
         db.session.execute(linked.delete().where(linked.c.category_id.in_(own)))

@@ -375,10 +375,11 @@ def step_zone(organisation_id: str, site_id: str, zone_id: str, step: int) -> No
 
 
 def remove_zone(organisation_id: str, site_id: str, zone_id: str) -> None:
-    """The zone is gone, its rooms lie in none; one that is gone already stays gone."""
+    """The zone is gone, its rooms lie in none; raises NotFound for one that is gone (R11)."""
     with transaction():
         of_zone = (Room.organisation_id == organisation_id, Room.site_id == site_id)
         load_site(organisation_id, site_id, lock=True)
+        find_zone(organisation_id, site_id, zone_id)
         db.session.execute(
             sa.update(Room).where(*of_zone, Room.zone_id == zone_id).values(zone_id=None),
             execution_options={"synchronize_session": False},

@@ -49,6 +49,7 @@ from services.feeds import find_feed_key, start_feed
 from services.giving_up import release_places
 from services.long_works import begin
 from services.private_links import NewLink, make_link
+from services.venue_settings import GROUPS
 from services.waiting import join
 from services.waitlists import find_standing
 
@@ -158,6 +159,7 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
         "room_id": [room.id],
         "zone_id": [zone.id],
         "practitioner_id": [person.id],
+        "person_id": [person.id],
         "category_id": [category.id],
         "category": [category.slug],
         "media_id": [media.id],
@@ -166,7 +168,10 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
         "series_id": [group.id],
         "rule_id": [make_rule(kind, price=100, position=1).id],
         "closed_day_id": [closed.id],
+        "day_id": [closed.id],
+        "group": list(GROUPS),
         "time_off_id": [off.id],
+        "away_id": [off.id],
         "work_id": [work],
     }
 

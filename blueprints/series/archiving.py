@@ -84,7 +84,8 @@ def _page(
 ) -> Response:
     group = find_series(*here(), group_id)
     kind = find_type(*here(), group.session_type_id)
-    names = {row.id: row.name for row in (*list_rooms(*here()), *list_practitioners(*here()))}
+    names = {row.id: row.name for row in list_rooms(*here())}
+    names |= {row.id: row.name for row in list_practitioners(*here())}
     return page(
         template,
         group=group,

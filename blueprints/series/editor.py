@@ -150,7 +150,7 @@ def _editor(
     status: int = 200,
 ) -> Response:
     rooms, people = list_rooms(*here()), list_practitioners(*here())
-    names = {row.id: row.name for row in (*rooms, *people)}
+    names = {row.id: row.name for row in rooms} | {row.id: row.name for row in people}
     _arrange(form)
     outlook, status = _outlook(kind, group, form, names, status)
     return page(

@@ -80,6 +80,7 @@ def step_one_category(site: str, category_id: str) -> Any:
 @bp.get("/<site>/categories/<category_id>/step")
 @needs(SETTINGS)
 def back_to_categories(site: str, category_id: str) -> Any:
+    find_category(current_desk().venue.organisation_id, category_id)
     return go("setup.categories")
 
 

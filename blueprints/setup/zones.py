@@ -71,6 +71,7 @@ def step_one_zone(site: str, zone_id: str) -> Any:
 @bp.get("/<site>/zones/<zone_id>/step")
 @needs(SETTINGS)
 def back_to_zones(site: str, zone_id: str) -> Any:
+    find_zone(current_desk().venue.organisation_id, current_desk().venue.id, zone_id)
     return go("setup.zones")
 
 
