@@ -19,6 +19,7 @@ from blueprints import (
     letters,
     mailbox,
     media,
+    orders,
     people,
     prices,
     private_links,
@@ -58,7 +59,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     areas = (
         *(health, account, bookings, guest_forms, checkout, cover),
         *(desk, feeds, house, intake, letters, mailbox),
-        *(media, people, prices, private_links, series, sessions),
+        *(media, orders, people, prices, private_links, series, sessions),
         *(setup, shop, types, waiting, works),
     )
     for area in areas:

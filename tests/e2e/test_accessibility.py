@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from changing_stories import CHANGING
 from cover_stories import COVER
+from orders_stories import ORDERS
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
 from series_stories import SERIES
@@ -356,6 +357,7 @@ STORIES = [
     *SESSIONS,
     *SERIES,
     *SETTING_UP,
+    *ORDERS,
 ]
 
 NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")
