@@ -59,8 +59,8 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     areas = (
         *(health, account, bookings, guest_forms, checkout, cover),
         *(desk, feeds, house, intake, letters, mailbox),
-        *(media, orders, people, prices, private_links, series, sessions),
-        *(setup, shop, types, waiting, works),
+        *(media, orders, people, prices, private_links, series),
+        *(sessions, setup, shop, types, waiting, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)
