@@ -120,6 +120,7 @@ def count_visitors(scope: Scope, period: Period, all_steps: Sequence[Step]) -> V
     )
     made = (
         sa.select(
+            Order.organisation_id,
             _step(Order.confirmed_at, all_steps, scope).label("step"),
             ranked.c.id.label("known_id"),
             sa.case((ranked.c.number == 1, 1), else_=0).label("is_first"),
@@ -135,7 +136,9 @@ def count_visitors(scope: Scope, period: Period, all_steps: Sequence[Step]) -> V
             sa.func.count(),
             sa.func.count(made.c.known_id),
             sa.func.sum(made.c.is_first),
-        ).group_by(made.c.step)
+        )
+        .where(made.c.organisation_id == scope.organisation_id)
+        .group_by(made.c.step)
     )
     by_step = [Orders() for _ in all_steps]
     for number, orders, known, firsts in rows:
@@ -157,6 +160,7 @@ def count_leads(scope: Scope, period: Period) -> Leads:
     lead = start - sa.extract("epoch", Order.confirmed_at)
     booked = (
         sa.select(
+            SessionBooking.organisation_id,
             lead.label("lead"),
             SessionBooking.places.label("places"),
             SessionBooking.is_walk_in.label("is_walk_in"),
@@ -186,14 +190,16 @@ def count_leads(scope: Scope, period: Period) -> Leads:
     found = {
         int(number): (bookings, int(guests))
         for number, bookings, guests in db.session.execute(
-            sa.select(bucket, sa.func.count(), sa.func.sum(booked.c.places)).group_by(bucket)
+            sa.select(bucket, sa.func.count(), sa.func.sum(booked.c.places))
+            .where(booked.c.organisation_id == scope.organisation_id)
+            .group_by(bucket)
         )
     }
     names = [*(name for name, _ in LEADS), LONGEST_LEAD]
     return Leads(
         tuple((name, found.get(number, (0, 0))[0]) for number, name in enumerate(names)),
         tuple(found.get(number, (0, 0))[1] for number in range(len(names))),
-        _median(booked),
+        _median(booked, scope.organisation_id),
     )
 
 
@@ -215,6 +221,7 @@ def count_waiting_parties(
     )
     asked = (
         sa.select(
+            SessionBooking.organisation_id,
             _step(SessionBooking.waiting_since, all_steps, scope).label("step"),
             SessionBooking.session_type_id.label("type_id"),
             outcome.label("outcome"),
@@ -230,7 +237,9 @@ def count_waiting_parties(
     )
     columns = (asked.c.step, asked.c.type_id, asked.c.outcome)
     rows = db.session.execute(
-        sa.select(*columns, sa.func.count(), sa.func.sum(asked.c.places)).group_by(*columns)
+        sa.select(*columns, sa.func.count(), sa.func.sum(asked.c.places))
+        .where(asked.c.organisation_id == scope.organisation_id)
+        .group_by(*columns)
     )
     whole, by_step = Waited(), [Waited() for _ in all_steps]
     by_type: dict[str, Waited] = defaultdict(Waited)
@@ -265,13 +274,16 @@ def _step(column: Any, all_steps: Sequence[Step], scope: Scope) -> Any:
     )
 
 
-def _median(booked: Any) -> int | None:
+def _median(booked: Any, organisation_id: str) -> int | None:
     """The lead time that half of the bookings have at least; the lower of two in the middle."""
     number = sa.func.row_number().over(order_by=booked.c.lead).label("number")
-    ranked = sa.select(booked.c.lead, number, sa.func.count().over().label("bookings")).subquery(
-        "ranked"
-    )
+    ranked = sa.select(
+        booked.c.organisation_id, booked.c.lead, number, sa.func.count().over().label("bookings")
+    ).subquery("ranked")
     lead = db.session.scalar(
-        sa.select(ranked.c.lead).where(ranked.c.number == (ranked.c.bookings + 1) // 2)
+        sa.select(ranked.c.lead).where(
+            ranked.c.organisation_id == organisation_id,
+            ranked.c.number == (ranked.c.bookings + 1) // 2,
+        )
     )
     return None if lead is None else int(lead)
