@@ -97,10 +97,12 @@ def count_visitors(scope: Scope, period: Period, all_steps: Sequence[Step]) -> V
         *_of_wanted_sessions(scope),
     )
     came = (
-        sa.select(person)
+        sa.select(person.label("person"))
+        .select_from(Order)
         .join(Customer, Customer.id == Order.customer_id)
         .where(*here, is_known)
         .distinct()
+        .cte("came")
     )
     ranked = (
         sa.select(
@@ -114,7 +116,7 @@ def count_visitors(scope: Scope, period: Period, all_steps: Sequence[Step]) -> V
         .where(
             Order.organisation_id == scope.organisation_id,
             Order.confirmed_at.is_not(None),
-            person.in_(came),
+            person.in_(sa.select(came.c.person)),
         )
         .subquery("ranked")
     )
