@@ -19,6 +19,7 @@ from blueprints import (
     mailbox,
     people,
     private_links,
+    reports,
     shop,
     waiting,
 )
@@ -50,7 +51,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     areas = (
         *(health, account, bookings, guest_forms, checkout, desk),
         *(feeds, house, intake, letters, mailbox, people),
-        *(private_links, shop, waiting),
+        *(private_links, reports, shop, waiting),
     )
     for area in areas:
         app.register_blueprint(area.bp)
