@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 640, 230
+CARD, PAGE = 640, 980
+"""Widths of a chart in a card of the dashboard, and across a page."""
 _LEFT, _TOP, _FLOOR = 44, 22, 196
-_MOST_LABELS = 16
+_LABEL = 34
+"""The least room of a label; with less only some are written."""
 TONES = 6
 """So many series have a colour of their own; what is beyond shares the last."""
 
@@ -35,8 +37,8 @@ class Bar:
     """A bar with what it says when pointed at."""
 
     x: float
-    label: str
-    is_labelled: bool
+    upper: str
+    lower: str
     is_now: bool
     said: str
     blocks: tuple[Block, ...]
@@ -48,6 +50,7 @@ class Chart:
 
     key: str
     title: str
+    width: int
     description: str
     bars: tuple[Bar, ...]
     # Height of the line and what it says.
@@ -66,6 +69,7 @@ def make_chart(
     now: int | None = None,
     unit: int = 1,
     at_least: int = 0,
+    chart_width: int = PAGE,
 ) -> Chart:
     """Stacked bars of `series`; values below 0 are told in the table and draw nothing.
 
@@ -74,17 +78,17 @@ def make_chart(
     heights = [sum(max(0, one.values[n]) for one in series) for n in range(len(labels))]
     top, step = _axis(max([at_least, *heights, 0]), unit)
     scale = (_FLOOR - _TOP) / top
-    slot = (WIDTH - _LEFT) / max(1, len(labels))
+    slot = (chart_width - _LEFT) / max(1, len(labels))
     width = round(min(34.0, slot * 0.64), 1)
-    every = -(-len(labels) // _MOST_LABELS)
+    under = _labels(labels, now, slot)
     bars = []
     for number, label in enumerate(labels):
         x = round(_LEFT + slot * (number + 0.5) - width / 2, 1)
         bars.append(
             Bar(
                 x=round(x + width / 2, 1),
-                label=label,
-                is_labelled=number % every == 0,
+                upper=under[number][0],
+                lower=under[number][1],
                 is_now=number == now,
                 said=f"{label}: {_said(series, number, say)}",
                 blocks=_stack(series, number, x, width, scale),
@@ -95,7 +99,8 @@ def make_chart(
         for value in range(0, top + 1, step)
     )
     legend = tuple((one.name, one.tone) for one in series) if len(series) > 1 else ()
-    return Chart(key, title, _describe(labels, heights, say), tuple(bars), ticks, legend)
+    said = _describe(labels, heights, say)
+    return Chart(key, title, chart_width, said, tuple(bars), ticks, legend)
 
 
 def line_of(values: Sequence[int | None]) -> str:
@@ -115,6 +120,27 @@ def line_of(values: Sequence[int | None]) -> str:
 def warmth(tenths: int | None) -> int:
     """0 (nothing on offer) and 1 to 6 by how full it is: the class of a cell of the heat table."""
     return 0 if tenths is None else 1 + min(5, max(0, tenths) * 6 // 1001)
+
+
+def _labels(labels: Sequence[str], now: int | None, slot: float) -> list[tuple[str, str]]:
+    """Two lines under each bar, empty where there is no room; what repeats is said once.
+
+    A day stands over its month; the bar of the present is always named.
+    """
+    every = max(1, -(-_LABEL // max(1, int(slot))))
+    written, before = [], ""
+    for number, label in enumerate(labels):
+        is_near = now is not None and 0 < abs(number - now) < every
+        if (number % every and number != now) or is_near:
+            written.append(("", ""))
+            continue
+        words = label.split()
+        middle = 1 if len(words) == 2 else -(-len(words) // 2)
+        upper, lower = " ".join(words[:middle]), " ".join(words[middle:])
+        is_day = upper.isdigit()
+        written.append((upper, "" if is_day and lower == before and number != now else lower))
+        before = lower if is_day else ""
+    return written
 
 
 def _stack(

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import url_for
 
-from blueprints.reports.charts import Chart, line_of, make_chart
+from blueprints.reports.charts import CARD, Chart, line_of, make_chart
 from blueprints.reports.money import Centres, say_tick, series_of_centres
 from blueprints.reports.pages import Heat, heat_of
 from blueprints.reports.sheets import Sheet, say_cell
@@ -101,6 +101,7 @@ class Board:
             say_tick=lambda amount: say_tick(amount, currency),
             now=len(days) - 1,
             unit=100,
+            chart_width=CARD,
         )
 
     @cached_property

@@ -521,4 +521,4 @@ def _of(part: int, whole: int) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) < 12 else f"{name[:10].rstrip()}…"
+    return name if len(name) < 26 else f"{name[:24].rstrip()}…"
