@@ -371,7 +371,7 @@ REPORTS: dict[str, tuple[str, str, Callable[[Asked], Report]]] = {
     "occupancy": ("Occupancy", "How full sessions are, by weekday and hour.", occupancy),
     "revenue": ("Revenue", "Recognised and booked ahead, tied to the ledger.", revenue),
     "compare": ("Side by side", "Types, rooms, practitioners and venues compared.", compare),
-    "customers": ("Customers", "Who came for the first time, and who came back.", customers),
+    "new-and-returning": ("Customers", "Who came for the first time, and who came back.", customers),
     "lead-time": ("Lead time", "How early people book.", lead_time),
     "waitlist": ("Waitlist", "How many who wait get a place.", waitlist),
     "no-shows": ("No-shows", "Who was expected and did not come.", no_shows),
