@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from changing_stories import CHANGING
 from playwright.sync_api import Page, expect
+from reports_stories import REPORTING
 from stories import ANA, BATH, IMOGEN, MAREN, Story, at
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
@@ -344,6 +345,7 @@ STORIES = [
     Story("private links", at(f"/staff{BATH}/links"), IMOGEN),
     Story("private links with errors", links_with_errors, IMOGEN, status=422),
     *CHANGING,
+    *REPORTING,
 ]
 
 NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")
