@@ -20,6 +20,8 @@ class Order(Tenant, Base):
         sa.UniqueConstraint("organisation_id", "order_ref"),
         one_of("state", "basket", "waiting", "in_progress", "confirmed", "cancelled"),
         one_of("sold_by", "shop", "staff"),
+        # Reports ask for the orders of a site that were confirmed in some days.
+        sa.Index("ix_orders_site_confirmed", "site_id", "confirmed_at"),
     )
 
     id: Mapped[ObjectId]
@@ -91,6 +93,13 @@ class SessionBooking(Tenant, Base):
             "waiting_since",
             sqlite_where=sa.text("status = 'waitlisted' AND cancelled_at IS NULL"),
             postgresql_where=sa.text("status = 'waitlisted' AND cancelled_at IS NULL"),
+        ),
+        sa.Index(
+            "ix_session_bookings_waited",
+            "site_id",
+            "waiting_since",
+            sqlite_where=sa.text("waiting_since IS NOT NULL"),
+            postgresql_where=sa.text("waiting_since IS NOT NULL"),
         ),
         sa.Index(
             "ix_session_bookings_holding",
@@ -174,7 +183,16 @@ class LedgerEntry(Tenant, Base):
     """Append only; an order's balance is the sum of its entries (M1)."""
 
     __tablename__ = "ledger_entries"
-    __table_args__ = (one_of("kind", "charge", "payment", "refund", "adjustment"),)
+    __table_args__ = (
+        one_of("kind", "charge", "payment", "refund", "adjustment"),
+        sa.Index(
+            "ix_ledger_entries_taken",
+            "organisation_id",
+            "created_at",
+            sqlite_where=sa.text("kind IN ('payment', 'refund')"),
+            postgresql_where=sa.text("kind IN ('payment', 'refund')"),
+        ),
+    )
 
     id: Mapped[ObjectId]
     order_id: Mapped[str] = mapped_column(sa.ForeignKey("orders.id"), index=True)

@@ -104,6 +104,14 @@ def count_visitors(scope: Scope, period: Period, all_steps: Sequence[Step]) -> V
         .distinct()
         .cte("came")
     )
+    theirs = (
+        sa.select(Customer.id)
+        .where(
+            Customer.organisation_id == scope.organisation_id,
+            person.in_(sa.select(came.c.person)),
+        )
+        .correlate(None)
+    )
     ranked = (
         sa.select(
             Order.id,
@@ -116,7 +124,7 @@ def count_visitors(scope: Scope, period: Period, all_steps: Sequence[Step]) -> V
         .where(
             Order.organisation_id == scope.organisation_id,
             Order.confirmed_at.is_not(None),
-            person.in_(sa.select(came.c.person)),
+            Order.customer_id.in_(theirs),
         )
         .subquery("ranked")
     )
@@ -156,16 +164,19 @@ def count_visitors(scope: Scope, period: Period, all_steps: Sequence[Step]) -> V
 
 
 def count_leads(scope: Scope, period: Period) -> Leads:
-    """Bookings confirmed in the period by their lead time, cancelled ones too. Two statements."""
+    """Bookings confirmed in the period by their lead time, cancelled ones too. One statement.
+
+    Counted by the whole hour, which is what the median is told in.
+    """
     first, end = period.edges(scope.zone)
     start = sa.extract("epoch", Session.start_time)
-    lead = start - sa.extract("epoch", Order.confirmed_at)
+    seconds = sa.cast(start - sa.extract("epoch", Order.confirmed_at), sa.BigInteger)
     booked = (
         sa.select(
             SessionBooking.organisation_id,
-            lead.label("lead"),
+            sa.or_(SessionBooking.is_walk_in, seconds <= 0).label("at_the_door"),
+            (seconds // 3600).label("hours"),
             SessionBooking.places.label("places"),
-            SessionBooking.is_walk_in.label("is_walk_in"),
         )
         .join(Order, Order.id == SessionBooking.order_id)
         .join(Session, Session.id == SessionBooking.session_id)
@@ -173,36 +184,26 @@ def count_leads(scope: Scope, period: Period) -> Leads:
             *scope.wanted,
             SOLD,
             Order.organisation_id == scope.organisation_id,
+            Order.site_id.in_(scope.site_ids),
             Order.confirmed_at >= first,
             Order.confirmed_at < end,
         )
         .subquery("booked")
     )
-    at_the_door = sa.or_(booked.c.is_walk_in, booked.c.lead <= 0)
-    # Numbers that no one typed, written out so that SELECT and GROUP BY are one expression.
-    bucket: Any = sa.case(
-        (at_the_door, sa.literal_column("0")),
-        *(
-            (booked.c.lead < sa.literal_column(str(hours * 3600)), sa.literal_column(str(number)))
-            for number, (_, hours) in enumerate(LEADS)
-            if number
-        ),
-        else_=sa.literal_column(str(len(LEADS))),
-    )
-    found = {
-        int(number): (bookings, int(guests))
-        for number, bookings, guests in db.session.execute(
-            sa.select(bucket, sa.func.count(), sa.func.sum(booked.c.places))
-            .where(booked.c.organisation_id == scope.organisation_id)
-            .group_by(bucket)
-        )
-    }
+    columns = (booked.c.at_the_door, booked.c.hours)
+    rows = db.session.execute(
+        sa.select(*columns, sa.func.count(), sa.func.sum(booked.c.places))
+        .where(booked.c.organisation_id == scope.organisation_id)
+        .group_by(*columns)
+        .order_by(booked.c.hours)
+    ).all()
     names = [*(name for name, _ in LEADS), LONGEST_LEAD]
-    return Leads(
-        tuple((name, found.get(number, (0, 0))[0]) for number, name in enumerate(names)),
-        tuple(found.get(number, (0, 0))[1] for number in range(len(names))),
-        _median(booked, scope.organisation_id),
-    )
+    bookings, guests = [0] * len(names), [0] * len(names)
+    for at_the_door, hours, number, places in rows:
+        bucket = 0 if at_the_door else _bucket(hours)
+        bookings[bucket] += number
+        guests[bucket] += int(places)
+    return Leads(tuple(zip(names, bookings, strict=True)), tuple(guests), _median(rows))
 
 
 def count_waiting_parties(
@@ -276,16 +277,20 @@ def _step(column: Any, all_steps: Sequence[Step], scope: Scope) -> Any:
     )
 
 
-def _median(booked: Any, organisation_id: str) -> int | None:
-    """The lead time that half of the bookings have at least; the lower of two in the middle."""
-    number = sa.func.row_number().over(order_by=booked.c.lead).label("number")
-    ranked = sa.select(
-        booked.c.organisation_id, booked.c.lead, number, sa.func.count().over().label("bookings")
-    ).subquery("ranked")
-    lead = db.session.scalar(
-        sa.select(ranked.c.lead).where(
-            ranked.c.organisation_id == organisation_id,
-            ranked.c.number == (ranked.c.bookings + 1) // 2,
-        )
-    )
-    return None if lead is None else int(lead)
+def _bucket(hours: int) -> int:
+    """The number of the lead time of LEADS that so many whole hours belong to."""
+    later = (number for number, (_, under) in enumerate(LEADS) if number and hours < under)
+    return next(later, len(LEADS))
+
+
+def _median(rows: Sequence[Any]) -> int | None:
+    """The lead time that half of the bookings have at least; the lower of two in the middle.
+
+    `rows` are in order of their second column, the hours; the third is how many bookings.
+    """
+    left = (sum(row[2] for row in rows) + 1) // 2
+    for row in rows:
+        left -= row[2]
+        if left <= 0:
+            return int(row[1]) * 3600
+    return None

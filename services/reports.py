@@ -376,8 +376,11 @@ def _books(scope: Scope, period: Period, now: dt.datetime) -> Any:
             _sum_if(kind == "charge", amount).label("charges"),
             _sum_if(kind == "adjustment", amount).label("adjustments"),
         )
-        .join(touched, touched.c.order_id == LedgerEntry.order_id)
-        .where(LedgerEntry.organisation_id == scope.organisation_id)
+        .where(
+            LedgerEntry.organisation_id == scope.organisation_id,
+            # A join would read the whole ledger: both databases look these up one by one.
+            LedgerEntry.order_id.in_(sa.select(touched.c.order_id)),
+        )
         .group_by(LedgerEntry.order_id)
         .subquery("entries")
     )

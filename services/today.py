@@ -78,7 +78,7 @@ def list_coming(venue: Venue, *, most: int = 6, now: dt.datetime) -> list[Coming
     rows = db.session.execute(
         sa.select(Session, Room.name, Room.colour, booked)
         .join(Room, Room.id == Session.room_id, isouter=True)
-        .where(*_live(venue), Session.end_time > now)
+        .where(*_live(venue), *_from_yesterday(venue, now), Session.end_time > now)
         .order_by(Session.local_start, Session.id)
         .limit(most)
     )
@@ -145,6 +145,12 @@ def _on(first: dt.date, last: dt.date) -> tuple[sa.ColumnElement[bool], ...]:
     return Session.local_start >= begins, Session.local_start < ends
 
 
+def _from_yesterday(venue: Venue, now: dt.datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Where the index begins to be read: what runs now may have started before midnight."""
+    yesterday = local_day(now, venue.zone) - dt.timedelta(days=1)
+    return (Session.local_start >= Period(yesterday, yesterday).local_edges[0],)
+
+
 _ABOUT = (Session.id, Session.session_type_name, Session.local_start)
 
 
@@ -154,6 +160,7 @@ def _arrivals(venue: Venue, now: dt.datetime) -> Iterable[Matter]:
         .join(SessionBooking, SessionBooking.session_id == Session.id)
         .where(
             *_live(venue),
+            *_from_yesterday(venue, now),
             Session.start_time <= now + SOON,
             Session.end_time > now,
             LIVE,
@@ -197,6 +204,7 @@ def _waiting(venue: Venue, now: dt.datetime) -> Iterable[Matter]:
         .join(SessionBooking, SessionBooking.session_id == Session.id)
         .where(
             *_live(venue),
+            *_from_yesterday(venue, now),
             Session.start_time > now,
             SessionBooking.status == "waitlisted",
             SessionBooking.cancelled_at.is_(None),

@@ -1,6 +1,7 @@
 """Each report from its numbers: figures on top, a chart, and tables that are also files."""
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,8 +95,8 @@ WITHOUT = {"room": "No room", "practitioner": "Nobody set"}
 
 def occupancy(asked: Asked) -> Report:
     """How full the sessions are, by weekday and hour and over time."""
-    by_hour = tally(asked.scope, asked.period, ("weekday", "hour"), now=asked.now)
-    by_day = tally(asked.scope, asked.period, ("day",), now=asked.now)
+    by_day = tally(asked.scope, asked.period, ("day", "hour"), now=asked.now)
+    by_hour = regrouped(by_day, lambda key: (key[0].weekday(), key[1]))
     whole = summed(list(by_hour.values()))
     over_time = stepped(by_day, asked.steps)
     ordered = sorted(by_hour.items())
@@ -325,8 +326,8 @@ def waitlist(asked: Asked) -> Report:
 
 def no_shows(asked: Asked) -> Report:
     """Guests who did not come, of those who were due."""
-    by_day = tally(asked.scope, asked.period, ("day",), now=asked.now)
-    by_type = tally(asked.scope, asked.period, ("type",), now=asked.now)
+    by_day = tally(asked.scope, asked.period, ("day", "type"), now=asked.now)
+    by_type = regrouped(by_day, lambda key: key[1:])
     whole, names = summed(list(by_day.values())), dict(asked.choices.types)
     over_time = stepped(by_day, asked.steps)
 
@@ -371,7 +372,11 @@ REPORTS: dict[str, tuple[str, str, Callable[[Asked], Report]]] = {
     "occupancy": ("Occupancy", "How full sessions are, by weekday and hour.", occupancy),
     "revenue": ("Revenue", "Recognised and booked ahead, tied to the ledger.", revenue),
     "compare": ("Side by side", "Types, rooms, practitioners and venues compared.", compare),
-    "new-and-returning": ("Customers", "Who came for the first time, and who came back.", customers),
+    "new-and-returning": (
+        "Customers",
+        "Who came for the first time, and who came back.",
+        customers,
+    ),
     "lead-time": ("Lead time", "How early people book.", lead_time),
     "waitlist": ("Waitlist", "How many who wait get a place.", waitlist),
     "no-shows": ("No-shows", "Who was expected and did not come.", no_shows),
@@ -385,6 +390,16 @@ def stepped(found: Mapping[tuple[Any, ...], Tally], all_steps: tuple[Step, ...])
     for key, one in found.items():
         over_time[step_of(all_steps, key[0])].add(one)
     return over_time
+
+
+def regrouped(
+    found: Mapping[tuple[Any, ...], Tally], key_of: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+) -> dict[tuple[Any, ...], Tally]:
+    """The same tallies under fewer keys."""
+    fewer: dict[tuple[Any, ...], Tally] = defaultdict(Tally)
+    for key, one in found.items():
+        fewer[key_of(key)].add(one)
+    return dict(fewer)
 
 
 def heat_of(found: Mapping[tuple[Any, ...], Tally]) -> Heat | None:

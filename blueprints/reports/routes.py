@@ -39,7 +39,7 @@ def today(site: str) -> Response:
     whole = works_everywhere(account_id() or "", venue.organisation_id, "RESERVATIONS_MANAGE")
     return render(
         "reports/today.html",
-        block="today",
+        block="now",
         desk=desk,
         venue=venue,
         board=Board(desk, MailScope(venue.organisation_id, venue.id, whole), utcnow()),

@@ -1,6 +1,7 @@
 """Periods of a site's own days, and shares that never divide by nothing (T5)."""
 
 import datetime as dt
+import itertools
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -101,7 +102,7 @@ def test_steps_cover_each_day_once_and_are_few_enough_to_draw(period):
     found = steps(period)
     assert found[0].first == period.first
     assert found[-1].last == period.last
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in itertools.pairwise(found):
         assert other.first == one.last + dt.timedelta(days=1)
     assert len(found) <= 32
     assert step_of(found, period.first) == 0

@@ -143,6 +143,8 @@ class House:
         if chance.random() < 0.2:
             entries.append(("refund", chance.randint(1, 500)))
         for kind, amount in entries:
+            if not amount:
+                continue
             db.session.add(
                 LedgerEntry(
                     id=new_object_id(), organisation_id=site.organisation_id, order_id=order.id,
@@ -389,7 +391,8 @@ def test_reports_say_what_a_recount_of_random_bookings_says(seed):
             leads = count_leads(scope, period)
             by_lead, median = hand.leads()
             assert +Counter(dict(leads.bookings)) == by_lead
-            assert leads.median == median
+            # Told by the whole hour.
+            assert leads.median == (None if median is None else median // 3600 * 3600)
             waiting = count_waiting_parties(scope, period, all_steps, now=NOW)
             whole = waiting.whole
             assert (whole.joined, whole.accepted) == hand.waited()
@@ -611,4 +614,4 @@ def test_the_number_of_statements_does_not_grow_with_what_is_counted():
         finally:
             sa.event.remove(db.engine, "before_cursor_execute", note)
         numbers.append(len([one for one in said if one.lstrip().startswith(("SELECT", "WITH"))]))
-    assert numbers == [9, 9]
+    assert numbers == [8, 8]

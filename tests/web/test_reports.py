@@ -308,10 +308,11 @@ class TestToday:
     def test_it_is_live_as_the_schedule_is(self, maren):
         page = maren.get(TODAY)
         part = page.one("[data-poll]")
-        assert (part["id"], part["hx-get"]) == ("today", TODAY)
+        assert (part["id"], part["hx-get"]) == ("now", TODAY)
         fragment = maren.fragment(TODAY)
         assert "<html" not in fragment.html
-        assert fragment.one("#today")
+        assert fragment.one("#now .nextup")
+        assert not fragment.all(".kpis")
 
     def test_figures_of_today_count_guests_places_and_revenue(self, maren):
         said = maren.get(TODAY).text(".kpis")
