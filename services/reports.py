@@ -219,19 +219,21 @@ def scope_of(
 
 
 def tally(
-    scope: Scope, period: Period, keys: Sequence[str], *, now: dt.datetime
+    scope: Scope, period: Period, keys: Sequence[str], *, priced: bool = True, now: dt.datetime
 ) -> dict[tuple[Any, ...], Tally]:
     """Sessions, places, guests, no-shows and money on these days, by `keys` (of KEYS).
 
     Two statements: what could be sold, and what was. Occupancy leaves cancelled sessions out.
+    Without `priced` no money is counted, which spares the database most of the work.
     """
     columns = [KEYS[key] for key in keys]
     found: dict[tuple[Any, ...], Tally] = defaultdict(Tally)
     for row in db.session.execute(_offered(scope, period, columns)):
         mine = found[_key(keys, row)]
         mine.sessions, mine.capacity = row[-2], int(row[-1])
-    for row in db.session.execute(_bought(scope, period, columns, now)):
-        found[_key(keys, row)].add(_counted(row[len(keys)], [int(v or 0) for v in row[-8:]]))
+    for row in db.session.execute(_bought(scope, period, columns, now, priced)):
+        currency = row[len(keys)] if priced else ""
+        found[_key(keys, row)].add(_counted(currency, [int(v or 0) for v in row[-8:]]))
     return dict(found)
 
 
@@ -315,31 +317,34 @@ def _offered(scope: Scope, period: Period, columns: list[Any]) -> Any:
     )
 
 
-def _bought(scope: Scope, period: Period, columns: list[Any], now: dt.datetime) -> Any:
+def _bought(
+    scope: Scope, period: Period, columns: list[Any], now: dt.datetime, priced: bool
+) -> Any:
     stands = Session.deleted_at.is_(None)
     due = sa.and_(stands, Session.start_time <= now)
     missed = sa.and_(due, SessionBooking.is_no_show)
     places, begun = SessionBooking.places, Session.start_time <= now
-    return (
+    by = [*columns, OrderItem.currency] if priced else columns
+    worth: Any = WORTH if priced else sa.literal_column("0")
+    query = (
         sa.select(
-            *columns,
-            OrderItem.currency,
+            *by,
             _sum_if(stands, places),
             _sum_if(stands, 1),
             _sum_if(due, places),
             _sum_if(due, 1),
             _sum_if(missed, places),
             _sum_if(missed, 1),
-            _sum_if(begun, WORTH),
-            _sum_if(sa.not_(begun), WORTH),
+            _sum_if(begun, worth),
+            _sum_if(sa.not_(begun), worth),
         )
         .select_from(Session)
         .join(SessionType, SessionType.id == Session.session_type_id)
         .join(SessionBooking, SessionBooking.session_id == Session.id)
-        .join(OrderItem, OrderItem.id == SessionBooking.order_item_id)
         .where(*scope.during(period), LIVE)
-        .group_by(*columns, OrderItem.currency)
+        .group_by(*by)
     )
+    return query.join(OrderItem, OrderItem.id == SessionBooking.order_item_id) if priced else query
 
 
 def _books(scope: Scope, period: Period, now: dt.datetime) -> Any:
@@ -417,7 +422,7 @@ def _counted(currency: str, sums: list[int]) -> Tally:
         due_parties=due_parties,
         missed=missed,
         missed_parties=missed_parties,
-        worth={currency: Worth(recognised, ahead)},
+        worth={currency: Worth(recognised, ahead)} if currency else {},
     )
 
 

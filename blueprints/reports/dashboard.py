@@ -107,7 +107,7 @@ class Board:
     @cached_property
     def heat(self) -> Heat | None:
         week = this_period("week", self.today)
-        return heat_of(tally(self._scope, week, ("weekday", "hour"), now=self._now))
+        return heat_of(tally(self._scope, week, ("weekday", "hour"), priced=False, now=self._now))
 
     @cached_property
     def _days(self) -> dict[tuple[Any, ...], Tally]:

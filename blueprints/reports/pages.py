@@ -95,7 +95,7 @@ WITHOUT = {"room": "No room", "practitioner": "Nobody set"}
 
 def occupancy(asked: Asked) -> Report:
     """How full the sessions are, by weekday and hour and over time."""
-    by_day = tally(asked.scope, asked.period, ("day", "hour"), now=asked.now)
+    by_day = tally(asked.scope, asked.period, ("day", "hour"), priced=False, now=asked.now)
     by_hour = regrouped(by_day, lambda key: (key[0].weekday(), key[1]))
     whole = summed(list(by_hour.values()))
     over_time = stepped(by_day, asked.steps)
@@ -326,7 +326,7 @@ def waitlist(asked: Asked) -> Report:
 
 def no_shows(asked: Asked) -> Report:
     """Guests who did not come, of those who were due."""
-    by_day = tally(asked.scope, asked.period, ("day", "type"), now=asked.now)
+    by_day = tally(asked.scope, asked.period, ("day", "type"), priced=False, now=asked.now)
     by_type = regrouped(by_day, lambda key: key[1:])
     whole, names = summed(list(by_day.values())), dict(asked.choices.types)
     over_time = stepped(by_day, asked.steps)

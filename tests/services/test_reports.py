@@ -383,6 +383,10 @@ def test_reports_say_what_a_recount_of_random_bookings_says(seed):
                 found = tally(scope, period, keys, now=NOW)
                 said = {key: counted(one) for key, one in found.items()}
                 assert said == hand.tally(keys)
+            unpriced = summed(list(tally(scope, period, ("day",), priced=False, now=NOW).values()))
+            priced = summed(list(tally(scope, period, ("day",), now=NOW).values()))
+            assert (unpriced.guests, unpriced.missed) == (priced.guests, priced.missed)
+            assert not unpriced.worth
             all_steps = steps(period)
             visitors = count_visitors(scope, period, all_steps)
             orders = sum(one.total for one in visitors.by_step)
