@@ -20,6 +20,7 @@ class Order(Tenant, Base):
         sa.UniqueConstraint("organisation_id", "order_ref"),
         one_of("state", "basket", "waiting", "in_progress", "confirmed", "cancelled"),
         one_of("sold_by", "shop", "staff"),
+        # Reports ask for the orders of a site that were confirmed in some days.
         sa.Index("ix_orders_site_confirmed", "site_id", "confirmed_at"),
     )
 
@@ -92,6 +93,13 @@ class SessionBooking(Tenant, Base):
             "waiting_since",
             sqlite_where=sa.text("status = 'waitlisted' AND cancelled_at IS NULL"),
             postgresql_where=sa.text("status = 'waitlisted' AND cancelled_at IS NULL"),
+        ),
+        sa.Index(
+            "ix_session_bookings_waited",
+            "site_id",
+            "waiting_since",
+            sqlite_where=sa.text("waiting_since IS NOT NULL"),
+            postgresql_where=sa.text("waiting_since IS NOT NULL"),
         ),
         sa.Index(
             "ix_session_bookings_holding",
@@ -186,6 +194,13 @@ class LedgerEntry(Tenant, Base):
             name="sign_of_kind",
         ),
         sa.CheckConstraint("refund_of_id IS NULL OR kind = 'refund'", name="only_refunds_go_back"),
+        sa.Index(
+            "ix_ledger_entries_taken",
+            "organisation_id",
+            "created_at",
+            sqlite_where=sa.text("kind IN ('payment', 'refund')"),
+            postgresql_where=sa.text("kind IN ('payment', 'refund')"),
+        ),
     )
 
     id: Mapped[ObjectId]

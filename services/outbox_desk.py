@@ -98,6 +98,12 @@ def list_outbox(scope: Scope, state: str, *, number: int = 1, now: dt.datetime) 
     )
 
 
+def count_failed(scope: Scope, *, now: dt.datetime) -> int:
+    """How many letters were given up."""
+    query = sa.select(sa.func.count(Job.id)).where(*_in(scope), _is("failed", now))
+    return db.session.scalar(query) or 0
+
+
 def find_posted(scope: Scope, job_id: str, *, now: dt.datetime) -> Posted:
     """One letter of the outbox; NotFound for another site's."""
     job = db.session.scalar(sa.select(Job).where(*_in(scope), Job.id == job_id))

@@ -35,6 +35,7 @@ FRONTS = (
     (DESK, "desk.schedule"),
     ("CUSTOMERS_MANAGE", "people.customers"),
     ("ORDERS_MANAGE", "orders.orders"),
+    ("REPORTS_VIEW", "reports.today"),
 )
 STATES = ("all", "due", "arrived", "in", "out", "noshow")
 

@@ -11,6 +11,7 @@ from cover_stories import COVER
 from orders_stories import ORDERS
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
+from reports_stories import REPORTING
 from series_stories import SERIES
 from sessions_stories import SESSIONS
 from setup_stories import SETTING_UP
@@ -358,6 +359,7 @@ STORIES = [
     *SERIES,
     *SETTING_UP,
     *ORDERS,
+    *REPORTING,
 ]
 
 NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")
