@@ -1,7 +1,7 @@
 """Indexes of reports
 
 Revision ID: 0006
-Revises: 0004
+Revises: 0005
 Create Date: 2026-11-21 17:38:00
 """
 
@@ -15,7 +15,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("ix_orders_site_confirmed", "orders", ["site_id", "confirmed_at"])
     _partial(
         "ix_session_bookings_waited",
         "session_bookings",
@@ -33,7 +32,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_ledger_entries_taken", "ledger_entries")
     op.drop_index("ix_session_bookings_waited", "session_bookings")
-    op.drop_index("ix_orders_site_confirmed", "orders")
 
 
 def _partial(name: str, table: str, columns: list[str], where: str) -> None:
