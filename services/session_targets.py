@@ -107,8 +107,8 @@ def list_targets_around(
         .limit(MOST_AROUND)
     )
     found: dict[str, list[MoveTarget]] = {}
-    for type_id, *values in rows:
-        found.setdefault(type_id, []).append(MoveTarget(*values))
+    for type_id, session_id, start, places, room in rows:
+        found.setdefault(type_id, []).append(MoveTarget(session_id, start, places, room))
     return found
 
 
