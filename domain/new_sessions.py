@@ -41,6 +41,8 @@ class Making:
     clashes: tuple[Clash, ...] = ()
     closed: str | None = None
     """Why the venue is shut on the day, None on other days."""
+    begins: dt.datetime | None = None
+    """What clocks show at its start, where they skip `local_start`."""
     hours: str = ""
     """That it lies outside the opening hours, in a sentence."""
     oddity: Literal["skipped", "repeated"] | None = None
