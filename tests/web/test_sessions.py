@@ -200,7 +200,9 @@ def test_t2_closing_times_and_the_clocks_are_said_before(maren, house, fields, s
     assert said in maren.post(NEW, wanted(house, **fields), 200).text(".note--warn")
 
 
-def test_t2_a_time_that_does_not_exist_begins_after_the_gap_and_keeps_its_wall_time(app, maren, house):
+def test_t2_a_time_that_does_not_exist_begins_after_the_gap_and_keeps_its_wall_time(
+    app, maren, house
+):
     fields = wanted(house, date="2027-03-28", time="01:30")
     seen = maren.post(NEW, fields, 200).form("main form")["seen"]
     maren.post(NEW, {**fields, "seen": seen}, 303)
