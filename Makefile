@@ -46,8 +46,9 @@ demo: migrate ## Load the demo venues, if the database is empty
 doctor: .venv/.run ## Look for anything wrong with this installation
 	@$(FLASK) doctor
 
-bench: .venv/.dev ## Measure the pages
+bench: .venv/.dev ## Measure the pages, and a year of series
 	@PYTHONPATH=. $(RUN) python scripts/bench.py
+	@PYTHONPATH=. $(RUN) python scripts/bench_series.py
 
 routes: .venv/.run ## List every address the shop answers
 	@$(FLASK) routes

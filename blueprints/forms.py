@@ -6,6 +6,7 @@ from flask_wtf import FlaskForm
 from wtforms import Field, IntegerField, ValidationError
 
 from domain.errors import RuleBroken
+from domain.session_edits import CANCEL, KEEP, Choice
 
 
 class Form(FlaskForm):
@@ -38,6 +39,14 @@ def obeys(rule: Callable[[str], object]) -> Callable[[Form, Field], None]:
             raise ValidationError(broken.sentence) from broken
 
     return check
+
+
+def read_choice(sent: str) -> Choice | None:
+    """What a select says of a booking: nothing, "keep", "cancel", or "move:" and a session."""
+    kind, _, target = sent.partition(":")
+    if kind == "move":
+        return Choice("move", target[:64])
+    return {"keep": KEEP, "cancel": CANCEL}.get(kind)
 
 
 class WholeNumber(IntegerField):

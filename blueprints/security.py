@@ -85,19 +85,22 @@ class KeptSerializer(SecureCookieSessionInterface):
         return self._kept
 
 
-def needs(right: str) -> Callable[[View], View]:
-    """Declare what a route asks of its caller: PUBLIC, SIGNED_IN or a staff right (D3)."""
+def needs(*rights: str) -> Callable[[View], View]:
+    """Declare what a route asks of its caller: PUBLIC, SIGNED_IN or a staff right (D3).
+
+    Any one of several staff rights opens it.
+    """
 
     def declare(view: View) -> View:
-        view.needs = right  # type: ignore[attr-defined]
+        view.needs = rights  # type: ignore[attr-defined]
         return view
 
     return declare
 
 
-def declared_right(app: Flask, endpoint: str) -> str | None:
-    """The right that an endpoint's view declares, None when it forgot to."""
-    return getattr(app.view_functions[endpoint], "needs", None)
+def declared_rights(app: Flask, endpoint: str) -> tuple[str, ...]:
+    """The rights that an endpoint's view declares, none when it forgot to."""
+    return getattr(app.view_functions[endpoint], "needs", ())
 
 
 @login_manager.user_loader
@@ -151,16 +154,16 @@ def _check_right() -> Any:
     _refuse_nul()
     if request.endpoint is None:
         return None
-    right = declared_right(current_app, request.endpoint)
-    if right == PUBLIC:
+    rights = declared_rights(current_app, request.endpoint)
+    if PUBLIC in rights:
         return None
     person = account_id()
     if person is None:
-        door = "account.sign_in" if right == SIGNED_IN else "desk.sign_in"
+        door = "account.sign_in" if SIGNED_IN in rights else "desk.sign_in"
         back = request.full_path.rstrip("?") if request.method == "GET" else None
         return redirect(url_for(door, next=back), code=303)
-    if right not in (None, SIGNED_IN, STAFF):
-        g.desk = find_desk(person, (request.view_args or {})["site"], right)
+    if not {SIGNED_IN, STAFF}.intersection(rights) and rights:
+        g.desk = find_desk(person, (request.view_args or {})["site"], *rights)
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from domain.clashes import Clash
 from domain.errors import RuleBroken
+from domain.opening import is_open
 from domain.session_changes import MAX_CAPACITY, mark_of
 from domain.session_edits import LONGEST, MOST_PRICE
 from domain.words import DAY_NAMES, WEEKDAYS, count, say_day, say_time
@@ -40,6 +41,8 @@ class Making:
     clashes: tuple[Clash, ...] = ()
     closed: str | None = None
     """Why the venue is shut on the day, None on other days."""
+    begins: dt.datetime | None = None
+    """What clocks show at its start, where they skip `local_start`."""
     hours: str = ""
     """That it lies outside the opening hours, in a sentence."""
     oddity: Literal["skipped", "repeated"] | None = None
@@ -107,9 +110,6 @@ def say_outside_hours(
     hours = opening_hours.get(WEEKDAYS[day.weekday()])
     if hours is None:
         return f"The venue is closed on {DAY_NAMES[day.weekday()]}s."
-    opens, closes = (dt.time.fromisoformat(text) for text in hours)
-    ends_late = local_end.date() > day or local_end.time() > closes
-    if local_start.time() < opens or ends_late:
-        name = DAY_NAMES[day.weekday()]
-        return f"The venue is open from {say_time(opens)} to {say_time(closes)} on {name}s."
-    return ""
+    if is_open(opening_hours, local_start, local_end):
+        return ""
+    return f"The venue is open from {hours[0]} to {hours[1]} on {DAY_NAMES[day.weekday()]}s."

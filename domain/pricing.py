@@ -106,7 +106,7 @@ def trace_price(
 def _why_not(rule: PriceRule, local_start: dt.datetime, held: frozenset[str]) -> str | None:
     day, time = local_start.date(), local_start.time()
     if rule.date_from is not None and day < rule.date_from:
-        return "starts later in the year"
+        return "starts on a later date"
     if rule.date_to is not None and day > rule.date_to:
         return "has ended by then"
     if rule.weekdays and WEEKDAYS[day.weekday()] not in rule.weekdays:

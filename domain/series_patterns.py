@@ -159,8 +159,10 @@ def list_early_and_late(
 def _outside(day: str, hours: Sequence[str] | None, wish: SeriesWish) -> str:
     if hours is None:
         return f"The venue is closed on {day}s."
-    opens, closes = dt.time.fromisoformat(hours[0]), dt.time.fromisoformat(hours[1])
-    early = sorted({time.value for time in wish.start_times if not opens <= time.value < closes})
+    # As text, for an end at midnight is 24:00, which no time of the day is.
+    early = sorted(
+        {time.value for time in wish.start_times if not hours[0] <= say_time(time.value) < hours[1]}
+    )
     if not early:
         return ""
     said = ", ".join(say_time(value) for value in early)

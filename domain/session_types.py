@@ -17,12 +17,13 @@ MAX_NUMBER = 1000
 MAX_DESCRIPTION = 20_000
 MAX_LINES = 20
 
-RESERVED_SLUGS = frozenset(
+SHOP_WORDS = frozenset(
     (
         "all api basket book checkout day media month new private search sessions static timetable"
     ).split()
 )
-"""Words that addresses of the shop use, or may come to use."""
+"""Words that addresses of the shop use below its venue, or may come to use: no type and no
+category has one of them. What no venue can have is in domain/venue_rules.py."""
 
 CURRENCIES = frozenset(
     (
@@ -125,7 +126,7 @@ def slug_of(name: str) -> str:
     """An address made of a name: "Évening bath" is "evening-bath"."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-") or "session"
-    return f"{slug}-sessions" if slug in RESERVED_SLUGS else slug
+    return f"{slug}-sessions" if slug in SHOP_WORDS else slug
 
 
 def check_slug(text: Any) -> str:
@@ -135,7 +136,7 @@ def check_slug(text: Any) -> str:
         raise RuleBroken(
             "Use small letters, digits and hyphens, like evening-bath.", code="slug", field="slug"
         )
-    if slug in RESERVED_SLUGS:
+    if slug in SHOP_WORDS:
         raise RuleBroken(f"“{slug}” is used by the shop itself. Add a word.", code="slug")
     return slug
 

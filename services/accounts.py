@@ -155,8 +155,11 @@ def list_desks(account_id: str) -> list[Desk]:
     return desks
 
 
-def find_desk(account_id: str, site_slug: str, right: str) -> Desk:
-    """The desk at a site; another organisation's is NotFound, a missing right NotAllowed (R1)."""
+def find_desk(account_id: str, site_slug: str, *rights: str) -> Desk:
+    """The desk at a site, for whoever holds one of the rights there.
+
+    Another organisation's is NotFound, a missing right NotAllowed (R1).
+    """
     desks = list_desks(account_id)
     desk = next((desk for desk in desks if desk.venue.slug == site_slug), None)
     if desk is None:
@@ -169,6 +172,6 @@ def find_desk(account_id: str, site_slug: str, right: str) -> Desk:
         if own is not None:
             raise NotAllowed
         raise NotFound("We couldn't find that venue.")
-    if right not in desk.rights:
+    if desk.rights.isdisjoint(rights):
         raise NotAllowed
     return replace(desk, is_only_one=len(desks) == 1)

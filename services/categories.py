@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from domain.editing import check_edit
 from domain.errors import NotFound, RuleBroken
+from domain.session_types import SHOP_WORDS
 from domain.venue_rules import check_line, check_slug, check_title
 from models import (
     Category,
@@ -174,7 +175,7 @@ def _tidy(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 CATEGORY_RULES: dict[str, Any] = {
     "name": lambda value: check_title(str(value), who="the category's name"),
-    "slug": lambda value: check_slug(str(value)),
+    "slug": lambda value: check_slug(str(value), reserved=SHOP_WORDS),
     "blurb": lambda value: check_line(str(value), field="blurb"),
 }
 """What each field of a category may be."""

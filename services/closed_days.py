@@ -19,6 +19,7 @@ from services.idempotency import retrying
 from services.places import raise_revision
 from services.scheduling import bring_in_step, is_sold, withdraw_sessions
 from services.series_choices import Aftermath, Choices, carry_out, item_of, plan_aftermath
+from services.session_targets import MoveTarget, list_targets_around, share_out
 from services.touched import Touched, list_touched
 
 MOST_DAYS = 366
@@ -34,6 +35,8 @@ class Closing:
     unsold: tuple[Session, ...] = ()
     booked: tuple[Session, ...] = ()
     touched: dict[str, Touched] = field(default_factory=dict)
+    targets: dict[str, list[MoveTarget]] = field(default_factory=dict)
+    """By type, sessions on other days that bookings could move to."""
     closed_already: tuple[dt.date, ...] = ()
 
     @property
@@ -45,6 +48,12 @@ class Closing:
         return tuple(day for day in every if day not in self.closed_already)
 
     @property
+    def nearest(self) -> dict[str, MoveTarget]:
+        """Where each booked session's guests would go if all moved to the nearest with room."""
+        guests = {one.session_id: one.guests for one in self.touched.values()}
+        return share_out(self.booked, guests, self.targets)
+
+    @property
     def mark(self) -> str:
         """Another session, booking or day makes another one."""
         facts = [fact for one in self.touched.values() for fact in one.facts]
@@ -54,6 +63,7 @@ class Closing:
                 *sorted(f"unsold {row.id}" for row in self.unsold),
                 *sorted(f"booked {row.id}" for row in self.booked),
                 *sorted(facts),
+                *(f"{key} to {self.nearest[key].id}" for key in sorted(self.nearest)),
             ]
         )
 
@@ -113,7 +123,8 @@ def close_days(
 ) -> Aftermath:
     """Close days: unsold sessions are withdrawn, for booked ones staff chose (S3).
 
-    Who booked a session that is cancelled is told as the settings say. Closing closed days
+    Who booked a session that is cancelled is told as the settings say, who is moved is told where
+    to. Closing closed days
     changes nothing. Raises RuleBroken with its field, ImpactChanged when `shown` is not what it
     touches now.
     """
@@ -225,6 +236,16 @@ def _closing(site: Site, first: dt.date, last: dt.date, now: dt.datetime) -> Clo
         unsold=tuple(row for row, sold in live if not sold),
         booked=booked,
         touched=list_touched(site.organisation_id, [row.id for row in booked]),
+        targets=list_targets_around(
+            site.organisation_id,
+            site.id,
+            {row.session_type_id for row in booked},
+            first,
+            last,
+            now=now,
+        )
+        if booked
+        else {},
         closed_already=tuple(sorted(closed)),
     )
 
@@ -257,17 +278,19 @@ def _lock_sessions_on(site: Site, first: dt.date, last: dt.date) -> None:
 
 
 def _items(closing: Closing, choices: Choices, why: str) -> list[dict[str, Any]]:
+    nearest = {key: one.id for key, one in closing.nearest.items()}
     return [
         item_of(
             Left(_standing(row), "booked", None),
             row.session_type_name,
             closing.touched.get(row.id),
-            do="cancel",
+            do=choices.of(row.id),
             reason=why,
             withdrawn_by="closed_day",
+            to=choices.to.get(row.id) or nearest.get(row.id, ""),
         )
         for row in closing.booked
-        if choices.of(row.id) == "cancel"
+        if choices.of(row.id) in ("cancel", "move")
     ]
 
 

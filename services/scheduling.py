@@ -272,7 +272,8 @@ def apply_plan(
 def _make_missing(
     organisation_id: str, group_id: str, now: dt.datetime, *, makes_past: bool
 ) -> int:
-    origin, wanted = load_wanted(organisation_id, group_id)
+    # Locked: a series that is archived, or a day that closes, meanwhile gets no new sessions.
+    origin, wanted = load_wanted(organisation_id, group_id, is_locked=True)
     if not wanted.is_live:
         return 0
     plan = plan_series(

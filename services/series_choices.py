@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from domain.errors import ImpactChanged, RuleBroken
 from domain.series_changes import Left
 from domain.session_edits import CLEAR, SessionWish
+from domain.session_edits import Choice as BookingChoice
 from domain.words import say_day, say_time
 from models import Session, db, transaction
 from services.lines import load_session_at
@@ -24,16 +25,20 @@ SESSION_CHOICES = "session_choices"
 AT_ONCE = 10
 """So many sessions are dealt with while the page waits; more become a long work."""
 
-Choice = Literal["keep", "along", "cancel"]
+Choice = Literal["keep", "along", "move", "cancel"]
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What becomes of booked sessions: for each by its id, and for all that are not named."""
+    """What becomes of booked sessions: for each by its id, and for all that are not named.
+
+    `to` says where the bookings of one move that is not called off with them.
+    """
 
     default: Choice = "keep"
     each: Mapping[str, Choice] = field(default_factory=dict)
     reason: str = ""
+    to: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, session_id: str) -> Choice:
         """What was chosen for one of them."""
@@ -57,6 +62,7 @@ def item_of(
     do: Choice,
     reason: str,
     withdrawn_by: str | None,
+    to: str = "",
 ) -> dict[str, Any]:
     """One chosen session as plain values, with what is live on it as the page showed it."""
     local = left.standing.slot.local_start
@@ -64,6 +70,7 @@ def item_of(
         "name": f"{name}, {say_day(local.date())}, {say_time(local)}",
         "session": left.standing.id,
         "do": do,
+        "to": to,
         "facts": list(touched.facts) if touched else [],
         "reason": reason,
         "withdrawn_by": withdrawn_by,
@@ -85,6 +92,8 @@ def carry_out_one(organisation_id: str, site_id: str, item: Any, now: dt.datetim
         raise ImpactChanged("Somebody booked or cancelled meanwhile, so it was left as it was.")
     if item["do"] == "cancel":
         _cancel(organisation_id, site_id, item, now)
+    elif item["do"] == "move":
+        _move_away(organisation_id, site_id, item, now)
     else:
         _go_along(organisation_id, site_id, item, list(row.overridden), now)
 
@@ -94,6 +103,17 @@ def _cancel(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> 
     mark = find_cancellable_session(*at, now=now).impact.mark
     cancel_session(*at, reason=item["reason"], seen=mark, now=now)
     # What went with its series or day comes back with it.
+    _note(organisation_id, item["session"], withdrawn_by=item["withdrawn_by"])
+
+
+def _move_away(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
+    """All bookings go elsewhere, then the session is called off; or it stays as it was (M7)."""
+    if not item["to"]:
+        raise RuleBroken("No other session near by has room for everybody, so it was left.")
+    at, wish = (organisation_id, site_id, item["session"]), SessionWish(cancels=True)
+    mark = find_edit(*at, wish, now=now).impact.mark
+    everybody = BookingChoice("move", item["to"])
+    apply_edit(*at, wish, default=everybody, seen=mark, reason=item["reason"], now=now)
     _note(organisation_id, item["session"], withdrawn_by=item["withdrawn_by"])
 
 

@@ -27,7 +27,6 @@ from domain.session_edits import (
     oddity_of,
 )
 from models import (
-    Order,
     Practitioner,
     Room,
     Session,
@@ -45,7 +44,7 @@ from services.idempotency import retrying
 from services.lines import list_live_lines, load_session_at
 from services.moving import move
 from services.places import HOLDING, let_go, lock_sessions, raise_revision
-from services.session_changes import cancel_session, find_cancellable_session
+from services.session_changes import cancel_session, find_cancellable_session, lock_orders
 from services.waking import pass_on_expired, wake
 
 
@@ -359,7 +358,7 @@ def _cancel(seen: _Known, why: str, now: dt.datetime) -> None:
 
 def _change(seen: _Known, wanted: SessionWish, tells: bool, now: dt.datetime) -> None:
     organisation_id, session_id = seen.organisation_id, seen.session_id
-    _lock_orders(organisation_id, session_id)
+    lock_orders(organisation_id, {line.order_id for line in _lines(seen.load(), now)})
     lock_sessions(organisation_id, [session_id])
     row = seen.load()
     lines = _check_unmoved(row, seen, now)
@@ -407,17 +406,3 @@ def _tell(lines: Iterable[SessionBooking], tells: bool, now: dt.datetime) -> Non
     for line in lines:
         if line.status == "confirmed" and line.checked_in_at is None:
             tell("booking_changed", line, now=now, tells=tells)
-
-
-def _lock_orders(organisation_id: str, session_id: str) -> None:
-    of_session = sa.select(SessionBooking.order_id).where(
-        SessionBooking.organisation_id == organisation_id,
-        SessionBooking.session_id == session_id,
-        SessionBooking.cancelled_at.is_(None),
-    )
-    db.session.execute(
-        sa.select(Order.id)
-        .where(Order.organisation_id == organisation_id, Order.id.in_(of_session))
-        .order_by(Order.id)
-        .with_for_update(key_share=True)
-    ).all()

@@ -108,6 +108,7 @@ def _look(
         local_start=row.local_start,
         local_end=local_end,
         clashes=list_clashes(organisation_id, [_busy(row)]),
+        begins=to_local(row.start_time, zone),
         closed=find_closed_reason(organisation_id, site_id, row.local_start.date()),
         hours=say_outside_hours(site.opening_hours, row.local_start, local_end),
         oddity=oddity(wanted.local_start, zone),
@@ -155,8 +156,8 @@ def _row(
         session_type_id=kind.id,
         # Names are kept (R31).
         session_type_name=kind.name,
-        # A time that the clocks skip is not one that any clock shows: it begins after the gap.
-        local_start=to_local(start, zone),
+        # Wall time is the truth, also where the clocks skip it, as for a series (T1, T2).
+        local_start=wanted.local_start,
         start_time=start,
         end_time=end_of(start, duration),
         capacity=places,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from domain.errors import ImpactChanged
 from domain.session_changes import mark_of
-from models import RecurrenceGroup, Session, SessionBooking, SessionType, db
+from models import ClosedDay, RecurrenceGroup, Session, SessionBooking, SessionType, db
 from services.idempotency import retrying
 from services.places import HOLDING, let_go_of_expired_on, lock_sessions, raise_revision
 from services.session_types import find_type, lock_type
@@ -78,14 +78,17 @@ def archive_type(
 def restore_type(organisation_id: str, site_id: str, type_id: str, *, now: dt.datetime) -> int:
     """The type is there again, its series stay archived (C12); the number of those.
 
-    Its sessions come back with their series (R14, R25). A live one stays as it is (R11).
+    Sessions of a series come back with it (R14, R25); those of none come back now, for nothing
+    else would bring them (ADR 17), unless their day has closed. A live one stays as it is (R11).
     Raises NotFound.
     """
 
     def deed() -> int:
+        lock_sessions(organisation_id, _list_singles(organisation_id, type_id, now))
         row = lock_type(organisation_id, site_id, type_id)
         if row.deleted_at is not None:
             row.deleted_at, row.updated_at = None, now
+            _bring_back(organisation_id, type_id, now)
             db.session.flush()
             raise_revision(organisation_id, [type_id])
         return count_archived_series(organisation_id, type_id)
@@ -103,6 +106,58 @@ def count_archived_series(organisation_id: str, type_id: str) -> int:
         )
     )
     return number or 0
+
+
+def count_singles(organisation_id: str, type_id: str, *, now: dt.datetime) -> int:
+    """How many sessions of no series come back with the type."""
+    return len(_list_singles(organisation_id, type_id, now))
+
+
+def _singles(organisation_id: str, type_id: str, now: dt.datetime) -> tuple[Any, ...]:
+    """Coming sessions of no series that went with their type, or with a day that is open again."""
+    is_closed = (
+        sa.select(ClosedDay.id)
+        .where(
+            ClosedDay.organisation_id == organisation_id,
+            ClosedDay.site_id == Session.site_id,
+            sa.func.date(ClosedDay.day) == sa.func.date(Session.local_start),
+        )
+        .correlate(Session)
+        .exists()
+    )
+    return (
+        Session.organisation_id == organisation_id,
+        Session.session_type_id == type_id,
+        Session.recurrence_group_id.is_(None),
+        Session.withdrawn_by.in_(("archive", "closed_day")),
+        Session.start_time > now,
+        sa.not_(is_closed),
+    )
+
+
+def _list_singles(organisation_id: str, type_id: str, now: dt.datetime) -> list[str]:
+    singles = _singles(organisation_id, type_id, now)
+    return list(db.session.scalars(sa.select(Session.id).where(*singles)))
+
+
+def _bring_back(organisation_id: str, type_id: str, now: dt.datetime) -> None:
+    _update(
+        sa.update(Session)
+        .where(*_singles(organisation_id, type_id, now))
+        .values(deleted_at=None, updated_at=now, withdrawn_by=None, cancel_reason="")
+    )
+    # Who went with the type, on a day that has closed meanwhile, comes back with the day.
+    _update(
+        sa.update(Session)
+        .where(
+            Session.organisation_id == organisation_id,
+            Session.session_type_id == type_id,
+            Session.recurrence_group_id.is_(None),
+            Session.withdrawn_by == "archive",
+            Session.start_time > now,
+        )
+        .values(withdrawn_by="closed_day")
+    )
 
 
 def _coming(organisation_id: str, type_id: str, now: dt.datetime) -> tuple[Any, ...]:

@@ -44,6 +44,9 @@ _REMINDER = f"Enter a whole number of hours from {REMINDER_HOURS[0]} to {REMINDE
 class CancelSessionForm(Form):
     reason = StringField("Why", [obeys(check_reason)])
     seen = StringField()
+    facts = StringField()
+    """The same for when bookings move first: their mark is another one."""
+    default = StringField("For all")
 
 
 class RestoreSessionForm(Form):

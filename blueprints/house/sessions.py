@@ -3,11 +3,14 @@ from typing import Any
 from flask import Response, flash, redirect, request, url_for
 
 from blueprints.clock import utcnow
+from blueprints.forms import read_choice
 from blueprints.house.area import RESERVATIONS, bp
 from blueprints.house.forms import CancelSessionForm, PlacesForm, RestoreSessionForm
 from blueprints.rendering import render
 from blueprints.security import current_desk, needs
 from domain.errors import ImpactChanged, NotFound, RuleBroken, WrongState
+from domain.session_edits import KEEP, Choice, SessionWish
+from services.lines import load_session_at
 from services.notices import find_notices
 from services.session_changes import (
     cancel_session,
@@ -17,6 +20,8 @@ from services.session_changes import (
     find_restorable_session,
     restore_session,
 )
+from services.session_edits import ChoicesRefused, apply_edit, find_edit
+from services.session_targets import list_move_targets
 
 TOLD = {
     "everyone": "Everybody who booked or waits gets a mail with what you write.",
@@ -41,17 +46,44 @@ def cancel(site: str, session_id: str) -> Any:
     if not form.validate():
         return _cancel_page(session_id, form, status=422)
     try:
-        cancel_session(
-            *_here(),
-            session_id,
-            reason=form.reason.data or "",
-            seen=form.seen.data or "",
-            now=utcnow(),
-        )
-    except ImpactChanged as broken:
+        said = _cancel(session_id, form)
+    except (ImpactChanged, ChoicesRefused) as broken:
         form.refuse(broken)
         return _cancel_page(session_id, form, status=409)
-    return _to_roster(session_id, "The session is cancelled.", "ok")
+    return _to_roster(session_id, said, "ok")
+
+
+def _cancel(session_id: str, form: CancelSessionForm) -> str:
+    """Who moves goes first, each by a deed of their own; all others are cancelled with it."""
+    why, everybody = form.reason.data or "", _move(form.default.data or "")
+    moves = {
+        name.removeprefix("choice-"): read_choice(sent) or KEEP
+        for name, sent in request.form.items()
+        if name.startswith("choice-") and sent
+    }
+    if everybody == KEEP and not any(it.kind == "move" for it in moves.values()):
+        cancel_session(*_here(), session_id, reason=why, seen=form.seen.data or "", now=utcnow())
+        return "The session is cancelled."
+    if load_session_at(*_here(), session_id).deleted_at is not None:
+        return "The session is cancelled."
+    # "cancel" is what the session does to whoever is still on it, by the venue (M6).
+    moves = {booking: it if it.kind == "move" else KEEP for booking, it in moves.items()}
+    apply_edit(
+        *_here(),
+        session_id,
+        SessionWish(cancels=True),
+        choices=moves,
+        default=everybody,
+        seen=form.facts.data or "",
+        reason=why,
+        now=utcnow(),
+    )
+    return "The session is cancelled. Whoever you moved has their new place."
+
+
+def _move(sent: str) -> Choice:
+    choice = read_choice(sent)
+    return choice if choice is not None and choice.kind == "move" else KEEP
 
 
 @bp.get("/<site>/sessions/<session_id>/restore")
@@ -130,6 +162,7 @@ def _to_roster(session_id: str, said: str, kind: str) -> Any:
 
 def _cancel_page(session_id: str, form: CancelSessionForm, *, status: int = 200) -> Response:
     found = find_cancellable_session(*_here(), session_id, now=utcnow())
+    impact = find_edit(*_here(), session_id, SessionWish(cancels=True), now=utcnow()).impact
     notices = find_notices(*_here())
     return _page(
         "house/cancel.html",
@@ -137,6 +170,18 @@ def _cancel_page(session_id: str, form: CancelSessionForm, *, status: int = 200)
         impact=found.impact,
         told=TOLD[notices.cancelled_session_notices],
         form=form,
+        facts=impact.mark,
+        touched=impact.touched,
+        targets=list_move_targets(
+            *_here(),
+            session_id=session_id,
+            session_type_id=found.session.session_type_id,
+            near=found.session.local_start,
+            now=utcnow(),
+        )
+        if impact.touched
+        else (),
+        sent={name: value[:80] for name, value in request.form.items()},
         status=status,
     )
 

@@ -10,6 +10,7 @@ from domain.errors import ImpactChanged, NotFound, RuleBroken
 from domain.local_time import local_day
 from domain.reasons import check_reason
 from domain.words import count
+from models import Session
 from services.closed_days import (
     Closing,
     close_days,
@@ -18,7 +19,9 @@ from services.closed_days import (
     list_closed_days,
     reopen_day,
 )
+from services.session_targets import MoveTarget
 
+MOST_TARGETS = 8
 MOST_SHOWN = 60
 """Booked sessions with a choice of their own; the rest follow the choice for all."""
 
@@ -66,7 +69,7 @@ def close(site: str) -> Any:
     except RuleBroken as broken:
         form.refuse(broken)
         return _list(form, status=422)
-    done = f" {count(after.done, 'booked session')} cancelled." if after.done else ""
+    done = f" {count(after.done, 'booked session')} called off as you chose." if after.done else ""
     flash(f"Closed.{done}", "ok")
     for name, sentence in after.refused:
         flash(f"{name}: {sentence}", "warn")
@@ -112,8 +115,20 @@ def _impact(form: ClosingForm, found: Closing, *, status: int = 200) -> Response
         booked=found.booked[:MOST_SHOWN],
         more=max(0, len(found.booked) - MOST_SHOWN),
         each=form.choices.each,
+        to=form.choices.to,
+        targets={row.id: _near(found, row) for row in found.booked[:MOST_SHOWN]},
         worth=sum(one.worth for one in found.touched.values()),
         bookings=sum(one.bookings for one in found.touched.values()),
         guests=sum(one.guests for one in found.touched.values()),
         status=status,
     )
+
+
+def _near(found: Closing, row: Session) -> list[MoveTarget]:
+    """The nearest few sessions with room for all who booked, in order of time."""
+    here = found.touched.get(row.id)
+    if here is None or not here.guests:
+        return []
+    fits = [one for one in found.targets.get(row.session_type_id, ()) if one.left >= here.guests]
+    fits.sort(key=lambda one: abs(one.local_start - row.local_start))
+    return sorted(fits[:MOST_TARGETS], key=lambda one: one.local_start)

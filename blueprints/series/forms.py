@@ -12,6 +12,7 @@ from domain.words import WEEKDAYS, say_time
 from services.series_choices import Choice, Choices
 
 CHOICES = ("keep", "along", "cancel")
+CLOSING = ("keep", "move", "cancel")
 
 
 class SeriesForm(Form):
@@ -125,14 +126,16 @@ class ClosingForm(Form):
 
     @property
     def choices(self) -> Choices:
-        """Keep or cancel, for each booked session and for all others."""
-        each = {
-            name.removeprefix("choice-"): cast(Choice, value)
+        """Keep, move or cancel, for each booked session and for all others."""
+        sent = {
+            name.removeprefix("choice-"): value.partition(":")
             for name, value in request.form.items()
-            if name.startswith("choice-") and value in ("keep", "cancel")
+            if name.startswith("choice-")
         }
-        default: Choice = "cancel" if self.all.data == "cancel" else "keep"
-        return Choices(default, each, _text(self.reason))
+        each = {key: cast(Choice, do) for key, (do, _, _) in sent.items() if do in CLOSING}
+        default = self.all.data if self.all.data in CLOSING else "keep"
+        to = {key: target[:64] for key, (do, _, target) in sent.items() if do == "move"}
+        return Choices(cast(Choice, default), each, _text(self.reason), to)
 
 
 def _text(field: StringField) -> str:

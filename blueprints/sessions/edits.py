@@ -8,6 +8,7 @@ from flask import Response, flash, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from blueprints.clock import utcnow
+from blueprints.forms import read_choice
 from blueprints.security import current_desk, needs
 from blueprints.sessions.area import RESERVATIONS, bp, here, page
 from blueprints.sessions.forms import FIELDS, NOBODY, EditForm, typed_price
@@ -15,7 +16,6 @@ from domain.editing import EditedMeanwhile, check_edit, mark_of_values
 from domain.errors import ImpactChanged, NotFound, RuleBroken
 from domain.pricing import price_of
 from domain.session_edits import (
-    CANCEL,
     KEEP,
     Choice,
     EditImpact,
@@ -114,7 +114,7 @@ def _apply(
         session_id,
         wish,
         choices=choices,
-        default=_read_choice(form.said("default")) or KEEP,
+        default=read_choice(form.said("default")) or KEEP,
         seen=seen,
         reason=form.said("reason"),
         tells=form.said("tell") != "false",
@@ -180,18 +180,10 @@ def _digest(impact: EditImpact) -> str:
 def _choices(impact: EditImpact, form: EditForm) -> dict[str, Choice]:
     chosen = {}
     for booking in impact.touched:
-        choice = _read_choice(request.form.get(f"choice-{booking.id}", ""))
+        choice = read_choice(request.form.get(f"choice-{booking.id}", ""))
         if choice is not None:
             chosen[booking.id] = choice
     return chosen
-
-
-def _read_choice(sent: str) -> Choice | None:
-    """What a select says: nothing, "keep", "cancel", or "move:" and a session."""
-    kind, _, target = sent.partition(":")
-    if kind == "move":
-        return Choice("move", target[:64])
-    return {"keep": KEEP, "cancel": CANCEL}.get(kind)
 
 
 def _said_of(impact: EditImpact) -> str:

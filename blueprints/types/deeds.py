@@ -14,6 +14,7 @@ from services.session_types import find_type
 from services.type_archiving import (
     archive_type,
     count_archived_series,
+    count_singles,
     find_archiving,
     restore_type,
 )
@@ -85,7 +86,8 @@ def restoration(site: str, type_id: str) -> Any:
         flash("It is not archived. There is nothing to restore.", "warn")
         return to("types.details", type_id=type_id)
     series = count_archived_series(here()[0], type_id)
-    return page("types/restore.html", kind=kind, series=series)
+    singles = count_singles(here()[0], type_id, now=utcnow())
+    return page("types/restore.html", kind=kind, series=series, singles=singles)
 
 
 @bp.post("/<site>/types/<type_id>/restore")

@@ -10,12 +10,14 @@ from services.long_works import ask_to_stop, find_standing, list_works, restart
 
 bp = Blueprint("works", __name__, url_prefix="/staff")
 
-RESERVATIONS = "RESERVATIONS_MANAGE"
+BEGINS_WORK = ("RESERVATIONS_MANAGE", "SETTINGS_MANAGE")
+"""Cover is work of the one, a series or closed days of the other: who began it watches it."""
+
 MOST_PAGES = 400
 
 
 @bp.get("/<site>/works")
-@needs(RESERVATIONS)
+@needs(*BEGINS_WORK)
 def works(site: str) -> Response:
     desk = current_desk()
     return render(
@@ -28,7 +30,7 @@ def works(site: str) -> Response:
 
 
 @bp.get("/<site>/works/<work_id>")
-@needs(RESERVATIONS)
+@needs(*BEGINS_WORK)
 def work(site: str, work_id: str) -> Response:
     desk = current_desk()
     return render(
@@ -43,21 +45,21 @@ def work(site: str, work_id: str) -> Response:
 
 @bp.get("/<site>/works/<work_id>/stop")
 @bp.get("/<site>/works/<work_id>/restart")
-@needs(RESERVATIONS)
+@needs(*BEGINS_WORK)
 def to_work(site: str, work_id: str) -> Any:
     """The address of a button, opened by hand."""
     return redirect(url_for("works.work", site=site, work_id=work_id))
 
 
 @bp.post("/<site>/works/<work_id>/stop")
-@needs(RESERVATIONS)
+@needs(*BEGINS_WORK)
 def stop(site: str, work_id: str) -> Any:
     ask_to_stop(*_here(), work_id, now=utcnow())
     return redirect(url_for("works.work", site=site, work_id=work_id), code=303)
 
 
 @bp.post("/<site>/works/<work_id>/restart")
-@needs(RESERVATIONS)
+@needs(*BEGINS_WORK)
 def go_on(site: str, work_id: str) -> Any:
     if not restart(*_here(), work_id, now=utcnow()):
         flash("Nothing to do: it goes on by itself, or is over.", "info")

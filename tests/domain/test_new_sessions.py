@@ -34,6 +34,14 @@ def test_hours_are_those_of_the_weekday(start, end, day, said):
     assert say_outside_hours(HOURS, at(start, on), at(end, on)) == said
 
 
+@pytest.mark.parametrize(("end", "is_said"), [("24:00", False), ("24:01", True)])
+def test_a_venue_may_be_open_until_midnight(end, is_said):
+    hours = {"monday": ["18:00", "24:00"]}
+    said = say_outside_hours(hours, at("22:00"), at(end))
+    assert bool(said) == is_said
+    assert "18:00 to 24:00" in said or not is_said
+
+
 def test_a_venue_without_hours_is_never_closed():
     assert say_outside_hours({}, at("03:00"), at("04:00")) == ""
 

@@ -244,7 +244,7 @@ def test_p10_asked_without_a_viewer_the_price_is_the_visitors():
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        (PriceRule("r", 1, date_from=day("2026-06-13")), "starts later in the year"),
+        (PriceRule("r", 1, date_from=day("2026-06-13")), "starts on a later date"),
         (PriceRule("r", 1, date_to=day("2026-06-11")), "has ended by then"),
         (PriceRule("r", 1, weekdays=frozenset({"monday"})), "is for other weekdays"),
         (PriceRule("r", 1, time_from=clock("19:00")), "is for later in the day"),

@@ -453,11 +453,12 @@ def test_s4_rooms_people_and_their_time_off_are_shown_and_forbid_nothing():
 
 def test_starts_outside_the_opening_hours_are_told():
     house = House()
-    house.site.opening_hours = {"monday": ["09:00", "18:00"]}
+    house.site.opening_hours = {"monday": ["09:00", "18:00"], "tuesday": ["07:00", "24:00"]}
     db.session.commit()
-    found = house.preview(house.wish(weekdays=("monday", "sunday"))).outside
+    found = house.preview(house.wish(weekdays=("monday", "tuesday", "sunday"))).outside
     assert found == (
         "Monday: 01:30, 18:00 are outside 09:00 to 18:00.",
+        "Tuesday: 01:30 is outside 07:00 to 24:00.",
         "The venue is closed on Sundays.",
     )
 

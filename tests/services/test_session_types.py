@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 from factories import (
+    ANYWHERE,
     NOW,
     fetch,
     make_group,
@@ -22,14 +23,26 @@ from domain.eligibility import Viewer
 from domain.errors import ImpactChanged, NotFound
 from domain.local_time import end_of
 from domain.session_types import ACCESS, DETAILS, WrongFields
-from models import Media, RecurrenceGroup, Room, Session, SessionType, Site, db, new_uuid
+from models import (
+    ClosedDay,
+    Media,
+    RecurrenceGroup,
+    Room,
+    Session,
+    SessionType,
+    Site,
+    db,
+    new_uuid,
+)
 from services.basket import hold_places
 from services.checkout import find_order
+from services.closed_days import reopen_day
 from services.facts import venue_of
 from services.media import delete_media
+from services.scheduling import produce_sessions
 from services.session_types import find_type, mark_of_part, save_type, values_of
 from services.session_types import make_type as add_type
-from services.type_archiving import archive_type, find_archiving, restore_type
+from services.type_archiving import archive_type, count_singles, find_archiving, restore_type
 from services.type_copying import copy_type
 from services.type_list import Wanted, find_selling, list_types
 
@@ -179,13 +192,31 @@ def test_r14_archiving_takes_series_and_unsold_sessions_and_leaves_the_sold(ctx)
 def test_c12_restoring_a_type_leaves_its_series_archived(ctx):
     kind = make_type()
     group = make_group(kind, make_room(fetch_site(kind)))
-    free = make_session(kind)
+    produce_sessions(kind.organisation_id, group.id, now=NOW)
     archive(kind)
     assert restore_type(*here(kind), now=NOW) == 1
     assert fetch(SessionType, kind.id).deleted_at is None
     assert fetch(RecurrenceGroup, group.id).deleted_at is not None
-    assert fetch(Session, free.id).deleted_at is not None
+    query = sa.select(Session.deleted_at).where(Session.start_time > NOW)
+    assert set(db.session.scalars(query, execution_options=ANYWHERE)) == {NOW}
     assert restore_type(*here(kind), now=NOW) == 1
+
+
+def test_r11_sessions_of_no_series_come_back_with_their_type(ctx):
+    kind = make_type()
+    free = make_session(kind, local_start="2026-06-12T10:00")
+    shut = make_session(kind, local_start="2026-06-13T10:00")
+    by_hand = make_session(kind, local_start="2026-06-14T10:00", deleted_at=NOW)
+    archive(kind)
+    own = {"organisation_id": kind.organisation_id, "site_id": kind.site_id}
+    save(ClosedDay(**own, day=dt.date(2026, 6, 13), reason="Repairs", created_at=NOW))
+    assert count_singles(kind.organisation_id, kind.id, now=NOW) == 1
+    restore_type(*here(kind), now=NOW)
+    assert [fetch(Session, row.id).deleted_at for row in (free, shut, by_hand)] == [None, NOW, NOW]
+    day = db.session.scalars(sa.select(ClosedDay), execution_options=ANYWHERE).one()
+    assert reopen_day(*here(kind)[:2], day.id, now=NOW) == 1
+    assert fetch(Session, shut.id).deleted_at is None
+    assert fetch(Session, by_hand.id).deleted_at == NOW
 
 
 def test_s3_archiving_is_refused_when_somebody_has_booked_meanwhile(ctx):

@@ -13,14 +13,14 @@ from factories import (
 
 from app import create_app
 from blueprints.configuration import Misconfigured
-from blueprints.security import declared_right
+from blueprints.security import declared_rights
 
 
 def test_d3_every_route_declares_its_right(app):
     missing = [
         rule.endpoint
         for rule in app.url_map.iter_rules()
-        if declared_right(app, rule.endpoint) is None
+        if not declared_rights(app, rule.endpoint)
     ]
     assert missing == []
 

@@ -396,6 +396,42 @@ def test_booked_sessions_of_a_closed_day_are_kept_or_cancelled(staff, shop, make
     assert (found[ended]["live"], found[ended]["by"]) == (False, "closed_day")
 
 
+def test_s3_bookings_of_a_closed_day_move_each_or_all(staff, shop, make):
+    """28 sessions, two a day: the fifth and sixth are those of the day that closes."""
+    named, nearest = book(make, shop, 4), book(make, shop, 5)
+    make(lambda: make_order(fetch(Session, nearest), name="Bea", now=read_clock()))
+    page = closing(staff, shop)
+    target = rows(make, shop)[9]["id"]
+    assert page.all(f"[name=choice-{named}] option[value='move:{target}']")
+    # Those of the day itself are no place to go.
+    assert not page.all(f"option[value='move:{nearest}']")
+    assert page.text(".booked").count("Nearest with room") == 2
+    close(staff, page, **{f"choice-{named}": f"move:{target}", "all": "move"})
+    found = rows(make, shop)
+    assert [row["by"] for row in found if not row["live"]] == ["closed_day"] * 2
+
+    def places(row):
+        return make(lambda: fetch(Session, row["id"]).places_taken)
+
+    assert {n: places(row) for n, row in enumerate(found) if places(row)} == {6: 3, 9: 2}
+
+
+def test_m7_bookings_that_fit_nowhere_stay_and_the_session_takes_place(staff, shop, make):
+    booked = book(make, shop, 4)
+
+    def fill():
+        query = sa.update(Session).where(Session.id != booked).values(places_kept=8)
+        db.session.execute(query, execution_options=ANYWHERE)
+        db.session.commit()
+
+    make(fill)
+    page = closing(staff, shop)
+    assert not page.all("option[value^=move]")
+    answer = close(staff, page, all="move")
+    assert "has room for everybody" in staff.get(answer.response.location).text()
+    assert next(row for row in rows(make, shop) if row["id"] == booked)["live"]
+
+
 def test_s3_closing_a_day_that_was_booked_meanwhile_is_a_conflict(staff, shop, make):
     page = closing(staff, shop)
     book(make, shop, 4)

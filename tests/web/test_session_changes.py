@@ -1,8 +1,12 @@
 """The pages on which the venue cancels, restores and resizes a session, and who is told what."""
 
+import datetime as dt
+
 import pytest
+import sqlalchemy as sa
 from conftest import NOW
 from factories import (
+    ANYWHERE,
     fetch,
     make_account,
     make_order,
@@ -14,7 +18,7 @@ from factories import (
     make_type,
 )
 
-from models import LedgerEntry, Session, Site, db, new_object_id
+from models import LedgerEntry, Session, SessionBooking, SessionType, Site, db, new_object_id
 from services.checkout import find_order
 
 
@@ -71,6 +75,63 @@ def test_s3_the_page_says_what_cancelling_touches_and_does_it(app, maren, other_
     maren.post(at(venue, "/cancel"), fields, 303)
     with app.app_context():
         assert len(find_order(venue["secret"]).ledger) == 2
+
+
+@pytest.fixture
+def elsewhere(make, venue):
+    """Another session of the type with three places, and Bea booked with Ana on the first."""
+
+    def build():
+        kind, row = fetch(SessionType, venue["type"]), fetch(Session, venue["session"])
+        other = make_session(kind, local_start=row.local_start + dt.timedelta(days=1), capacity=3)
+        make_order(row, name="Bea", email="bea@example.com")
+        return other.id
+
+    return make(build)
+
+
+def live_lines(make, session_id):
+    query = sa.select(SessionBooking.id, SessionBooking.places).where(
+        SessionBooking.session_id == session_id, SessionBooking.cancelled_at.is_(None)
+    )
+    return make(
+        lambda: sorted(
+            db.session.execute(query, execution_options=ANYWHERE).all(), key=lambda it: -it.places
+        )
+    )
+
+
+def test_who_is_booked_on_a_cancelled_session_moves_or_goes_with_it(
+    app, maren, venue, elsewhere, make
+):
+    (ana, _), (bea, _) = live_lines(make, venue["session"])
+    page = maren.get(at(venue, "/cancel"))
+    assert "Bea" in page.text(".touched-list")
+    move = f"move:{elsewhere}"
+    fields = {**page.form("form.form-card"), f"choice-{ana}": move, "default": "cancel"}
+    refused = maren.post(at(venue, "/cancel"), fields, 422)
+    assert refused.one(f"#choice-{ana} option[selected]")["value"] == move
+    fields = {**fields, "reason": "The boiler is broken"}
+    maren.post(at(venue, "/cancel"), fields, 303)
+    assert live_lines(make, elsewhere) == [(ana, 2)]
+    assert read(app, SessionBooking, bea).cancelled_by == "venue"
+    assert read(app, Session, venue["session"]).deleted_at is not None
+    maren.post(at(venue, "/cancel"), fields, 303)
+    assert live_lines(make, elsewhere) == [(ana, 2)]
+
+
+def test_all_move_at_once_and_what_does_not_fit_leaves_the_session_as_it_was(
+    app, maren, venue, elsewhere, make
+):
+    page = maren.get(at(venue, "/cancel"))
+    fields = {**page.form("form.form-card"), "default": f"move:{elsewhere}", "reason": "Flooding"}
+    make(lambda: make_order(fetch(Session, elsewhere), name="Cleo", email="cleo@example.com"))
+    again = maren.post(at(venue, "/cancel"), fields, 409)
+    assert "left as it was" in again.text(".summary")
+    assert read(app, Session, venue["session"]).deleted_at is None
+    rest = {**again.form("form.form-card"), "default": "cancel", "reason": "Flooding"}
+    maren.post(at(venue, "/cancel"), rest, 303)
+    assert live_lines(make, venue["session"]) == []
 
 
 def test_the_account_says_who_cancelled_and_why(maren, other_visitor, venue):

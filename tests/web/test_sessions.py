@@ -200,13 +200,16 @@ def test_t2_closing_times_and_the_clocks_are_said_before(maren, house, fields, s
     assert said in maren.post(NEW, wanted(house, **fields), 200).text(".note--warn")
 
 
-def test_t2_a_time_that_does_not_exist_is_made_after_the_gap(app, maren, house):
+def test_t2_a_time_that_does_not_exist_begins_after_the_gap_and_keeps_its_wall_time(
+    app, maren, house
+):
     fields = wanted(house, date="2027-03-28", time="01:30")
     seen = maren.post(NEW, fields, 200).form("main form")["seen"]
     maren.post(NEW, {**fields, "seen": seen}, 303)
     (row,) = made(app, house)
     assert row.start_time == dt.datetime(2027, 3, 28, 1, 30, tzinfo=dt.UTC)
-    assert f"{row.local_start:%H:%M}" == "02:30"
+    # As a series keeps it: the wall time is the truth, the instant is derived (T1).
+    assert f"{row.local_start:%H:%M}" == "01:30"
 
 
 @pytest.mark.parametrize(
