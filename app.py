@@ -19,9 +19,11 @@ from blueprints import (
     letters,
     mailbox,
     media,
+    orders,
     people,
     prices,
     private_links,
+    reports,
     series,
     sessions,
     setup,
@@ -58,8 +60,9 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     areas = (
         *(health, account, bookings, guest_forms, checkout, cover),
         *(desk, feeds, house, intake, letters, mailbox),
-        *(media, people, prices, private_links, series, sessions),
-        *(setup, shop, types, waiting, works),
+        *(media, orders, people, prices, private_links, reports),
+        *(series, sessions, setup, shop, types, waiting),
+        *(works,),
     )
     for area in areas:
         app.register_blueprint(area.bp)

@@ -20,6 +20,8 @@ class Order(Tenant, Base):
         sa.UniqueConstraint("organisation_id", "order_ref"),
         one_of("state", "basket", "waiting", "in_progress", "confirmed", "cancelled"),
         one_of("sold_by", "shop", "staff"),
+        # Reports ask for the orders of a site that were confirmed in some days.
+        sa.Index("ix_orders_site_confirmed", "site_id", "confirmed_at"),
     )
 
     id: Mapped[ObjectId]
@@ -91,6 +93,13 @@ class SessionBooking(Tenant, Base):
             "waiting_since",
             sqlite_where=sa.text("status = 'waitlisted' AND cancelled_at IS NULL"),
             postgresql_where=sa.text("status = 'waitlisted' AND cancelled_at IS NULL"),
+        ),
+        sa.Index(
+            "ix_session_bookings_waited",
+            "site_id",
+            "waiting_since",
+            sqlite_where=sa.text("waiting_since IS NOT NULL"),
+            postgresql_where=sa.text("waiting_since IS NOT NULL"),
         ),
         sa.Index(
             "ix_session_bookings_holding",
@@ -171,17 +180,42 @@ class Guest(Tenant, Base):
 
 
 class LedgerEntry(Tenant, Base):
-    """Append only; an order's balance is the sum of its entries (M1)."""
+    """Append only; an order's balance is the sum of its entries (M1).
+
+    The database itself refuses to change or delete one, and a refund above what was paid.
+    """
 
     __tablename__ = "ledger_entries"
-    __table_args__ = (one_of("kind", "charge", "payment", "refund", "adjustment"),)
+    __table_args__ = (
+        one_of("kind", "charge", "payment", "refund", "adjustment"),
+        sa.CheckConstraint(
+            "(kind = 'payment' AND amount < 0) OR (kind IN ('charge', 'refund') AND amount > 0)"
+            " OR (kind = 'adjustment' AND amount <> 0)",
+            name="sign_of_kind",
+        ),
+        sa.CheckConstraint("refund_of_id IS NULL OR kind = 'refund'", name="only_refunds_go_back"),
+        sa.Index(
+            "ix_ledger_entries_taken",
+            "organisation_id",
+            "created_at",
+            sqlite_where=sa.text("kind IN ('payment', 'refund')"),
+            postgresql_where=sa.text("kind IN ('payment', 'refund')"),
+        ),
+    )
 
     id: Mapped[ObjectId]
     order_id: Mapped[str] = mapped_column(sa.ForeignKey("orders.id"), index=True)
     kind: Mapped[str]
     amount: Mapped[Minor]
     currency: Mapped[str] = mapped_column(sa.String(3))
+    # How it was paid, and goes back: a key of domain.ledger.METHODS; "comp" for what is waived.
     method: Mapped[str] = mapped_column(default="")
+    # Why, or what staff noted with it; never a card's number.
+    note: Mapped[str] = mapped_column(default="", server_default="")
+    # The account of who wrote it at the desk; it may be gone.
+    taken_by_id: Mapped[str | None] = mapped_column(sa.String(24))
+    # The payment that a refund goes back to (M4).
+    refund_of_id: Mapped[str | None] = mapped_column(sa.ForeignKey("ledger_entries.id"), index=True)
     created_at: Mapped[dt.datetime]
 
 

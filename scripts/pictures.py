@@ -165,6 +165,16 @@ def take_links(browser: Browser, address: str) -> None:
     page = open_desk(browser, address, "imogen@stillwater.example", "river-before-dawn")
     page.goto(f"{address}/staff/stillwater-bath/links")
     take(page, "private-links")
+    page.goto(f"{address}/staff/stillwater-bath/types")
+    page.get_by_role("link", name="Evening thermal circuit").first.click()
+    page.get_by_role("link", name="Prices", exact=True).click()
+    page.wait_for_url("**/prices")
+    take(page, "prices")
+    page.get_by_role("link", name="Times", exact=True).click()
+    page.wait_for_url("**/times")
+    page.locator("main a[href*='/series/']").first.click()
+    page.wait_for_url("**/series/**")
+    take(page, "series")
 
 
 def make_shop() -> Flask:

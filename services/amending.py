@@ -12,6 +12,7 @@ from domain.changing import renumbered
 from domain.errors import ChangedSince
 from models import IntakeAnswer, LedgerEntry, Order, SessionBooking, db, new_object_id
 from services.intake import positions_of
+from services.ledger import let_comps_lapse
 from services.letters import post_about_booking
 from services.lines import lines_of
 from services.places import give_back, let_go
@@ -64,6 +65,8 @@ def note_money(booking: SessionBooking, amount: int, now: dt.datetime) -> None:
         )
     )
     db.session.flush()
+    if amount < 0:
+        let_comps_lapse(booking.organisation_id, [booking.order_id], now=now)
     # Whoever shows the order next reads its books anew.
     db.session.expire(booking.order, ["ledger"])
 

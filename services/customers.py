@@ -68,6 +68,7 @@ class BookingLine:
     site_id: str
     place: str
     places: int
+    order_id: str
     order_ref: str
     state: str
     price: int
@@ -273,6 +274,7 @@ def _booking_line(booking: SessionBooking, place: str, names: dict[str, str]) ->
         site_id=booking.site_id,
         place=place,
         places=booking.places,
+        order_id=booking.order_id,
         order_ref=booking.order.order_ref,
         state=_state(booking),
         price=booking.order_item.unit_price * booking.places,

@@ -43,6 +43,7 @@ def load_demo(folder: Path, *, now: dt.datetime, say: Callable[[str], None]) -> 
         diary.book()
         diary.fill_in_forms(plan["session_types"])
         diary.run_the_desk()
+        diary.take_payments()
         say(f"{name}: {diary.sold} bookings")
         found_links(house, plan, now)
     put_letters_aside(now=now)

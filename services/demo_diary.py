@@ -23,6 +23,7 @@ from domain.eligibility import (
 from domain.local_time import local_day
 from domain.words import WEEKDAYS
 from models import (
+    LedgerEntry,
     Session,
     SessionBooking,
     SessionType,
@@ -35,6 +36,7 @@ from services.demo_house import House, Person, Row
 from services.desk import set_check_in, set_no_show, set_stage
 from services.facts import offer_of, timetable_query, timetable_slot, venue_of
 from services.intake_answers import Part, find_desk_forms, save_answers
+from services.orders import Till, take_payment
 
 _MINUTE = dt.timedelta(minutes=1)
 
@@ -97,6 +99,49 @@ class Diary:
         ).all()
         for booking_id, site_id, start, end in rows:
             self._receive(booking_id, site_id, start, end)
+
+    def take_payments(self) -> None:
+        """Whoever came has paid at the desk on the way in, but a few who pay when they leave."""
+        balance = (
+            sa.select(sa.func.coalesce(sa.func.sum(LedgerEntry.amount), 0))
+            .where(
+                LedgerEntry.organisation_id == self._house.organisation_id,
+                LedgerEntry.order_id == SessionBooking.order_id,
+            )
+            .correlate(SessionBooking)
+            .scalar_subquery()
+        )
+        rows = db.session.execute(
+            sa.select(
+                SessionBooking.order_id,
+                SessionBooking.site_id,
+                sa.func.min(SessionBooking.checked_in_at),
+                balance,
+            )
+            .where(
+                SessionBooking.organisation_id == self._house.organisation_id,
+                SessionBooking.checked_in_at.is_not(None),
+            )
+            .group_by(SessionBooking.order_id, SessionBooking.site_id)
+            .order_by(sa.func.min(SessionBooking.checked_in_at), SessionBooking.order_id)
+        ).all()
+        db.session.rollback()
+        # A chance of its own: how people pay must not change whether they come.
+        chance = random.Random(len(rows))  # noqa: S311 - a diary, not a secret
+        for order_id, site_id, came_at, due in rows:
+            lot = chance.random()
+            method = "card" if lot < 0.62 else "cash" if lot < 0.9 else "voucher"
+            is_here = came_at > self._now - dt.timedelta(hours=3)
+            if due <= 0 or lot > (0.6 if is_here else 0.985):
+                continue
+            take_payment(
+                Till(self._house.organisation_id, site_id),
+                order_id,
+                amount=int(due),
+                method=method,
+                note=f"Voucher {chance.randint(10000, 99999)}" if method == "voucher" else "",
+                now=came_at + dt.timedelta(minutes=1),
+            )
 
     def fill_in_forms(self, types: Sequence[Row]) -> None:
         """Answer what was asked: most who came have, of those who come some only in part."""

@@ -34,6 +34,7 @@ class RosterLine:
     email: str
     phone: str
     order_ref: str
+    order_id: str
     places: int
     guests: tuple[str, ...]
     stage: str
@@ -164,6 +165,7 @@ def _line(
         email=booking.order.email,
         phone=booking.customer.phone if booking.customer else "",
         order_ref=booking.order.order_ref,
+        order_id=booking.order_id,
         places=booking.places,
         guests=tuple(guest.name for guest in booking.guests if guest.position != own),
         booker_comes=own is not None,

@@ -9,6 +9,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from domain.ledger import COMP
 from domain.people import guest_key
 from domain.words import count
 from models import (
@@ -51,6 +52,7 @@ def examine(*, now: dt.datetime | None = None) -> list[str]:
         *find_missing_guests(),
         *find_broken_limits(),
         *find_wrong_sums(),
+        *find_wrong_books(),
         *find_broken_offers(),
         *find_broken_promises(),
         *(find_sleeping_lists(now) if now is not None else ()),
@@ -262,7 +264,7 @@ def find_wrong_sums() -> list[str]:
     )
     charged = (
         sa.select(LedgerEntry.order_id, sa.func.sum(LedgerEntry.amount))
-        .where(LedgerEntry.kind.in_(("charge", "adjustment")))
+        .where(LedgerEntry.kind.in_(("charge", "adjustment")), LedgerEntry.method != COMP)
         .group_by(LedgerEntry.order_id)
     )
     due = _by_order(cast("sa.Select[Any]", priced))
@@ -273,6 +275,41 @@ def find_wrong_sums() -> list[str]:
         for order_id in sorted(due.keys() | noted.keys())
         if due.get(order_id, 0) != noted.get(order_id, 0)
     ]
+
+
+def find_wrong_books() -> list[str]:
+    """A sentence for every ledger that gives back more than was paid, or waives too much (M1, M4).
+
+    And for money of another currency than its order's (P8).
+    """
+    is_comp = (LedgerEntry.kind == "adjustment") & (LedgerEntry.method == COMP)
+    sums = [
+        sa.func.coalesce(sa.func.sum(LedgerEntry.amount).filter(which), 0)
+        for which in (
+            LedgerEntry.kind == "payment",
+            LedgerEntry.kind == "refund",
+            LedgerEntry.kind.in_(("charge", "adjustment")) & sa.not_(is_comp),
+            is_comp,
+        )
+    ]
+    columns: list[Any] = [LedgerEntry.order_id, *sums]
+    ledger = sa.select(*columns).group_by(LedgerEntry.order_id).order_by(LedgerEntry.order_id)
+    found = []
+    for order_id, paid, back, charged, comps in db.session.execute(
+        ledger, execution_options=EVERYWHERE
+    ):
+        if back > -paid:
+            found.append(f"Order {order_id}: {back} went back, {-paid} was paid.")
+        if -comps > max(0, charged):
+            found.append(f"Order {order_id}: {-comps} is waived, {charged} is charged.")
+    strange = db.session.execute(
+        sa.select(LedgerEntry.order_id, LedgerEntry.currency, Order.currency)
+        .join(Order, LedgerEntry.order_id == Order.id)
+        .where(LedgerEntry.currency != Order.currency)
+        .order_by(LedgerEntry.order_id),
+        execution_options=EVERYWHERE,
+    )
+    return found + [f"Order {it[0]}: money of {it[1]} in an order of {it[2]}." for it in strange]
 
 
 def find_broken_offers() -> list[str]:

@@ -1,7 +1,7 @@
 """The outbox as staff see it: what waits, what went, what failed, and once more (E1)."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from domain.errors import NotFound
 from models import Guest, Job, Order, SessionBooking, StaffGrant, db, transaction, unbound
+from services.checkout import SOLD
 from services.letters import MAIL
 from services.outbox import MOST_ATTEMPTS
 
@@ -16,6 +17,8 @@ PAGE = 25
 """Letters on one page of the list."""
 
 STATES = ("waiting", "sent", "failed")
+
+_SOLD_ORDER = sa.case((Order.state.in_(SOLD), Order.id), else_="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Posted:
     attempts: int
     error: str
     is_under_way: bool
+    order_id: str = ""
+    """The order that it is about, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +98,37 @@ def list_outbox(scope: Scope, state: str, *, number: int = 1, now: dt.datetime) 
     )
 
 
+def count_failed(scope: Scope, *, now: dt.datetime) -> int:
+    """How many letters were given up."""
+    query = sa.select(sa.func.count(Job.id)).where(*_in(scope), _is("failed", now))
+    return db.session.scalar(query) or 0
+
+
 def find_posted(scope: Scope, job_id: str, *, now: dt.datetime) -> Posted:
     """One letter of the outbox; NotFound for another site's."""
     job = db.session.scalar(sa.select(Job).where(*_in(scope), Job.id == job_id))
     if job is None:
         raise NotFound("We couldn't find that mail. Sent ones are kept for 30 days.")
     return next(iter(_posted([job], now)))
+
+
+def list_about_order(
+    scope: Scope, order_id: str, booking_ids: Sequence[str], *, since: dt.datetime, now: dt.datetime
+) -> list[Posted]:
+    """The letters about an order and its bookings, oldest first; sent ones are kept 30 days."""
+    jobs = db.session.scalars(
+        sa.select(Job)
+        .where(
+            *_in(scope),
+            Job.created_at >= since,
+            sa.or_(
+                Job.payload["order"].as_string() == order_id,
+                Job.payload["booking"].as_string().in_(booking_ids),
+            ),
+        )
+        .order_by(Job.created_at, Job.id)
+    ).all()
+    return _posted(jobs, now)
 
 
 def retry(scope: Scope, job_id: str | None = None, *, now: dt.datetime) -> int:
@@ -154,6 +184,7 @@ def _posted(jobs: Iterable[Job], now: dt.datetime) -> list[Posted]:
             state=_state(job, now),
             name=name,
             address=address,
+            order_id=order_id,
             created_at=job.created_at,
             run_at=job.run_at,
             done_at=job.done_at,
@@ -161,7 +192,7 @@ def _posted(jobs: Iterable[Job], now: dt.datetime) -> list[Posted]:
             error=job.error,
             is_under_way=job.locked_until is not None and job.locked_until > now,
         )
-        for job, (name, address) in zip(jobs, people, strict=True)
+        for job, (name, address, order_id) in zip(jobs, people, strict=True)
     ]
 
 
@@ -172,27 +203,33 @@ def _state(job: Job, now: dt.datetime) -> str:
     return "failed" if job.attempts >= MOST_ATTEMPTS and is_let_go else "waiting"
 
 
-def _people(jobs: list[Job]) -> list[tuple[str, str]]:
-    """To whom, in three statements for a page: as it stands in the letter, else the booker."""
+def _people(jobs: list[Job]) -> list[tuple[str, str, str]]:
+    """To whom, in three statements for a page: as it stands in the letter, else the booker.
+
+    With the order that the letter is about.
+    """
     guests = _rows(
         sa.select(Guest.id, Guest.name, Guest.email).where(Guest.id.in_(_ids(jobs, "guest")))
     )
     bookers = _rows(
-        sa.select(SessionBooking.id, Order.name, Order.email)
+        sa.select(SessionBooking.id, Order.name, Order.email, _SOLD_ORDER)
         .join(SessionBooking.order)
         .where(SessionBooking.id.in_(_ids(jobs, "booking")))
     )
     orders = _rows(
-        sa.select(Order.id, Order.name, Order.email).where(Order.id.in_(_ids(jobs, "order")))
+        sa.select(Order.id, Order.name, Order.email, _SOLD_ORDER).where(
+            Order.id.in_(_ids(jobs, "order"))
+        )
     )
     found = []
     for job in jobs:
         said = (str(job.payload.get("name", "")), str(job.payload.get("to", "")))
         guest = guests.get(str(job.payload.get("guest")))
         booker = bookers.get(str(job.payload.get("booking"))) or orders.get(
-            str(job.payload.get("order")), ("", "")
+            str(job.payload.get("order")), ("", "", "")
         )
-        found.append(said if said[1] else guest if guest and guest[1] else booker)
+        name, address = said if said[1] else guest[:2] if guest and guest[1] else booker[:2]
+        found.append((name, address, booker[2]))
     return found
 
 
@@ -200,8 +237,9 @@ def _ids(jobs: list[Job], key: str) -> list[str]:
     return [str(job.payload[key]) for job in jobs if key in job.payload]
 
 
-def _rows(query: sa.Executable) -> dict[str, tuple[str, str]]:
+def _rows(query: sa.Executable) -> dict[str, tuple[str, str, str]]:
+    """By id a name, an address, and the order's id where the query asks for one."""
     found = db.session.execute(
         query, execution_options=unbound("rows named by letters inside the scope")
     )
-    return {row[0]: (row[1], row[2]) for row in found}
+    return {row[0]: (row[1], row[2], row[3] if len(row) > 3 else "") for row in found}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
+from domain.changing import Books, cost_of
 from domain.errors import ImpactChanged, NotFound, WrongState
 from domain.reasons import check_reason
 from domain.session_changes import (
@@ -29,6 +30,7 @@ from models import (
 )
 from services.clashes import busy_of, list_clashes
 from services.idempotency import retrying
+from services.ledger import let_comps_lapse
 from services.letters import post_about_bookings
 from services.lines import list_live_lines, list_live_lines_on, load_session_at
 from services.places import (
@@ -265,8 +267,8 @@ def _owed_back(sold: list[SessionBooking]) -> int:
         lost[line.order_id] = lost.get(line.order_id, 0) + _worth(line)
     back = 0
     for order_id, order in orders.items():
-        before = sum(entry.amount for entry in order.ledger)
-        back += max(0, lost[order_id] - before) - max(0, -before)
+        books = Books.of((entry.kind, entry.amount) for entry in order.ledger)
+        back += cost_of(books, -lost[order_id]).to_return - cost_of(books, 0).to_return
     return back
 
 
@@ -295,6 +297,9 @@ def _take_charges_back(sold: list[SessionBooking], now: dt.datetime) -> None:
         if _worth(line)
     )
     db.session.flush()
+    if sold:
+        orders = {line.order_id for line in sold}
+        let_comps_lapse(sold[0].organisation_id, orders, now=now)
 
 
 def _cancel_empty_orders(organisation_id: str, order_ids: set[str]) -> None:

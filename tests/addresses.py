@@ -105,6 +105,7 @@ def build_house(rights: tuple[str, ...], slug: str = "bath") -> dict[str, list[A
         "secret": [order, waiting],
         "session_id": [row.id, other.id],
         "booking_id": [line, entry.entry.id],
+        "order_id": [find_order(order).id],
         "link_id": [link],
         "type_id": [kind.id],
         "link_type_id": [make_type(site, visibility="link_only").id],

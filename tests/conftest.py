@@ -143,8 +143,16 @@ def app(shared_app: Flask) -> Iterator[Flask]:
                 connection.exec_driver_sql(f"TRUNCATE {names} CASCADE")
             else:
                 connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+                # What the database refuses to delete goes too: its guards stand aside meanwhile.
+                guards = connection.exec_driver_sql(
+                    "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+                ).all()
+                for name, _ in guards:
+                    connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
                 for table in reversed(Base.metadata.sorted_tables):
                     connection.execute(table.delete())
+                for _, sql in guards:
+                    connection.exec_driver_sql(sql)
             connection.commit()
 
 

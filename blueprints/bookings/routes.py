@@ -6,12 +6,14 @@ from blueprints.rendering import render
 from blueprints.security import PUBLIC, needs
 from blueprints.visits import current_viewer
 from domain.errors import NotFound
+from domain.ledger import books_of, comped
 from models import Order, SessionBooking
 from services.changing import door_of_line, standing_of
 from services.checkout import find_order
 from services.facts import venue_of
 from services.giving_up import why_no_release
 from services.intake import completion
+from services.ledger import entries_of
 from services.lines import lines_of, live_lines
 from services.related import suggest_upsell
 
@@ -37,6 +39,8 @@ def booking(secret: str) -> Response:
         standings=standings,
         can_release=[key for key, it in standings.items() if why_no_release(it) is None],
         balance=sum(entry.amount for entry in order.ledger),
+        books=books_of(entries_of(order.ledger)),
+        waived=comped(entries_of(order.ledger)),
         link=_public_link(secret),
         badge=None,
         is_personal=True,

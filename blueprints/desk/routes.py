@@ -31,7 +31,12 @@ from services.facts import offer_of, slot_of
 bp = Blueprint("desk", __name__, url_prefix="/staff")
 
 DESK = "RESERVATIONS_MANAGE"
-FRONTS = ((DESK, "desk.schedule"), ("CUSTOMERS_MANAGE", "people.customers"))
+FRONTS = (
+    (DESK, "desk.schedule"),
+    ("CUSTOMERS_MANAGE", "people.customers"),
+    ("ORDERS_MANAGE", "orders.orders"),
+    ("REPORTS_VIEW", "reports.today"),
+)
 STATES = ("all", "due", "arrived", "in", "out", "noshow")
 
 

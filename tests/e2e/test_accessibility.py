@@ -8,8 +8,10 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from changing_stories import CHANGING
 from cover_stories import COVER
+from orders_stories import ORDERS
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
+from reports_stories import REPORTING
 from series_stories import SERIES
 from sessions_stories import SESSIONS
 from setup_stories import SETTING_UP
@@ -356,6 +358,8 @@ STORIES = [
     *SESSIONS,
     *SERIES,
     *SETTING_UP,
+    *ORDERS,
+    *REPORTING,
 ]
 
 NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")

@@ -9,6 +9,7 @@ from factories import ANYWHERE
 
 from models import (
     Job,
+    LedgerEntry,
     Organisation,
     PriceRule,
     Session,
@@ -19,7 +20,7 @@ from models import (
 )
 from services.demo import is_empty, list_sign_ins
 from services.demo_letters import KEPT
-from services.doctor import find_wrong_counters
+from services.doctor import find_wrong_books, find_wrong_counters, find_wrong_sums
 
 
 @pytest.fixture
@@ -127,3 +128,17 @@ def test_the_demo_sends_nothing_of_its_past_and_floods_no_outbox(demo):
 def test_the_sign_ins_are_printed_from_the_files():
     emails = {row[2] for row in list_sign_ins(ROOT / "demo")}
     assert {"maren@stillwater.example", "ana.reyes@example.com"} <= emails
+
+
+def test_m1_who_came_has_mostly_paid_and_the_books_are_sound(demo):
+    assert find_wrong_sums() == find_wrong_books() == []
+    paid = {row[0] for row in every(LedgerEntry.order_id, LedgerEntry.kind) if row[1] == "payment"}
+    came = {
+        row[0]
+        for row in every(SessionBooking.order_id, SessionBooking.checked_in_at)
+        if row[1] is not None
+    }
+    assert len(came) * 0.7 < len(paid) < len(came)
+    assert paid <= came
+    methods = {row[0] for row in every(LedgerEntry.method)}
+    assert methods == {"", "card", "cash", "voucher"}

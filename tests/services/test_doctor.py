@@ -69,6 +69,16 @@ def twin(line: SessionBooking, **given) -> SessionBooking:
     return fresh
 
 
+def write(like, kind, amount, **given):
+    """One more line of the ledger that `like` stands in."""
+    row = LedgerEntry(
+        id=new_object_id(), organisation_id=like.organisation_id, order_id=like.order_id,
+        kind=kind, amount=amount, created_at=like.created_at, **{"currency": "GBP", **given},
+    )  # fmt: skip
+    db.session.add(row)
+    db.session.commit()
+
+
 def test_a_sound_shop_is_well(sold):
     row = make_session()
     hold_places(
@@ -131,8 +141,22 @@ def test_what_staff_did_in_spite_of_a_limit_is_meant(sold, code):
 
 def test_m1_a_sum_that_is_not_the_price_is_named(sold):
     entry = db.session.scalars(sa.select(LedgerEntry), execution_options=ANYWHERE).one()
-    change(LedgerEntry, entry.id, amount=1)
+    write(entry, "adjustment", 1 - entry.amount)
     assert any("1 is charged, its lines cost 9600" in sentence for sentence in examine())
+
+
+def test_m1_more_waived_than_charged_is_named(sold):
+    entry = db.session.scalars(sa.select(LedgerEntry), execution_options=ANYWHERE).one()
+    write(entry, "adjustment", -100, method="comp")
+    assert examine() == []
+    write(entry, "adjustment", -9600, method="comp")
+    assert [it for it in examine() if "9700 is waived, 9600 is charged" in it]
+
+
+def test_p8_money_of_another_currency_is_named(sold):
+    entry = db.session.scalars(sa.select(LedgerEntry), execution_options=ANYWHERE).one()
+    write(entry, "payment", -9600, currency="EUR")
+    assert any("money of EUR in an order of GBP" in sentence for sentence in examine())
 
 
 def test_h3_what_was_sold_and_given_away_is_named(sold):

@@ -190,7 +190,8 @@ def test_d3_the_one_right_that_a_route_asks_for_is_enough(walk):
         lambda right: f"with-{right}@example.com".lower(),
         expected,
         keep=lambda rule: (
-            rule.rule.startswith("/staff/<site>/") and rule.endpoint not in (*NAMES_MORE, *FOR_THE_WHOLE_HOUSE)
+            rule.rule.startswith("/staff/<site>/")
+            and rule.endpoint not in (*NAMES_MORE, *FOR_THE_WHOLE_HOUSE)
         ),
     )
     assert asked["RESERVATIONS_MANAGE"] > 20
