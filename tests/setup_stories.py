@@ -57,7 +57,7 @@ def saved_meanwhile(page: Page, shop) -> None:
 
 def away_with_errors(page: Page, shop) -> None:
     first_of("team")(page, shop)
-    page.get_by_role("button", name="Keep the time off").click()
+    page.get_by_role("button", name="Add the time off").click()
     expect(page.get_by_role("alert")).to_be_visible()
 
 

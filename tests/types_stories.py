@@ -20,7 +20,7 @@ def made(page: Page, name: str = LONG) -> None:
     """A type of its own, so that no story leans on another."""
     page.goto(f"{TYPES}/new")
     page.get_by_label("Name", exact=True).fill(name)
-    press(page, "Make it")
+    press(page, "Make the type")
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
 
@@ -76,7 +76,7 @@ def edited_meanwhile(page: Page, shop) -> None:
 
 def no_name(page: Page, shop) -> None:
     page.goto(f"{TYPES}/new")
-    press(page, "Make it")
+    press(page, "Make the type")
     expect(page.locator(".summary")).to_be_visible()
 
 

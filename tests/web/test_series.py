@@ -164,7 +164,7 @@ def test_d4_the_second_of_two_editors_is_shown_both_versions(staff, shop, make):
     mine = sent(staff.get(editor(shop)), name="Mine")
     staff.post(editor(shop), sent(staff.get(editor(shop)), name="Theirs"), 303)
     page = staff.post(editor(shop), mine, 409)
-    assert "Theirs" in page.text(".note--warn")
+    assert "Theirs" in page.text(".note--info")
     assert page.one("#name")["value"] == "Mine"
     staff.post(editor(shop), sent(page), 303)
     assert make(lambda: fetch(RecurrenceGroup, shop["group"]).name) == "Mine"

@@ -412,3 +412,17 @@ def test_a_thousand_sessions_change_their_zone_in_few_statements(app, maren, mak
     assert site().zone == "Asia/Tokyo"
     assert len(seen) < 40
     assert len([text for text in seen if re.match(r"UPDATE sessions ", text)]) == 3
+
+
+@pytest.mark.parametrize("path", ["categories", "media", "letters", "notices", "settings/look"])
+def test_what_is_set_once_is_reached_from_the_settings_and_lights_their_place(maren, path):
+    page = maren.get(f"/staff/bath/{path}")
+    here = page.all(".rail nav a[aria-current]")
+    assert [link.get_text() for link in here] == ["Settings"]
+    assert "Settings" in page.text(".crumbs")
+    assert maren.get(SETTINGS).one(f"main a[href='/staff/bath/{path}']")
+
+
+def test_every_place_stands_once_in_the_menu(owner):
+    places = [link["href"] for link in owner.get(SETTINGS).all(".rail nav a")]
+    assert len(places) == len(set(places))
