@@ -6,6 +6,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -98,17 +99,32 @@ def copy_demo(databases: Databases, demo_url: str) -> Callable[[], str]:
 @pytest.fixture(scope="session")
 def shop(copy_demo: Callable[[], str]) -> Iterator["Shop"]:
     """The live shop, asking for news each second."""
-    app = app_on(copy_demo(), POLL_SECONDS=1, SHOW_MAIL=True)
+    with serving(app_on(copy_demo(), POLL_SECONDS=1, SHOW_MAIL=True)) as live:
+        yield live
+
+
+@pytest.fixture
+def empty_shop(databases: Databases) -> Iterator["Shop"]:
+    """A live shop of which nothing is set up yet."""
+    with serving(app_on(databases.make())) as live:
+        yield live
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator["Shop"]:
+    """The shop behind a port of its own, for as long as it is asked for."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Shop(app, f"http://127.0.0.1:{server.server_port}")
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    try:
+        yield Shop(app, f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 @pytest.fixture(scope="session")
