@@ -49,6 +49,16 @@ def archiving(page: Page, shop) -> None:
     expect(page.get_by_role("button", name="Archive the series")).to_be_visible()
 
 
+def restoring(page: Page, shop) -> None:
+    """A series of its own, archived a moment ago."""
+    page.goto(f"{shop.own_series().staff}/times")
+    page.get_by_role("link", name="Archive Mornings").click()
+    page.get_by_role("button", name="Archive the series").click()
+    page.get_by_text("1 archived series").click()
+    page.get_by_role("link", name="Restore Mornings").click()
+    expect(page.get_by_role("button", name="Restore the series")).to_be_visible()
+
+
 def closing(page: Page, shop) -> None:
     page.goto(f"{STAFF}/closed-days/new?first=2026-06-06&reason=Annual+repairs")
     expect(page.get_by_role("heading", name="Booked sessions")).to_be_visible()
@@ -77,6 +87,7 @@ SERIES = [
     Story("a series, with errors", editor_with_errors, IMOGEN, status=422),
     Story("a new series", new_series, IMOGEN),
     Story("archive a series", archiving, IMOGEN),
+    Story("restore a series", restoring, IMOGEN),
     Story("closed days", closed_days, IMOGEN),
     Story("closed days, with errors", at(f"{STAFF}/closed-days/new"), IMOGEN, status=422),
     Story("close a day", closing, IMOGEN),

@@ -3,20 +3,13 @@
 import datetime as dt
 import io
 import re
-from dataclasses import dataclass
 
 import pytest
-import sqlalchemy as sa
 from conftest import NOW
-from factories import ANYWHERE, make_group, make_room, make_type
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from blueprints.clock import read_clock
 from domain.words import WEEKDAYS
-from models import Session, Site, db
-from services.places import raise_revision
-from services.scheduling import produce_sessions
 
 BATH = "/stillwater-bath"
 STAFF = f"/staff{BATH}"
@@ -119,64 +112,10 @@ def test_a_venue_from_nothing_to_its_first_booking(visitor, empty_shop):
     assert customer.locator(".when").first.inner_text()
 
 
-@dataclass(frozen=True)
-class Made:
-    """A session of a story's own series."""
-
-    id: str
-    date: dt.date
-
-
-@dataclass(frozen=True)
-class Own:
-    """A session type of one story, with a room and a series of its own."""
-
-    type_id: str
-    slug: str
-    room_id: str
-    room: str
-    sessions: tuple[Made, ...]
-
-    @property
-    def staff(self) -> str:
-        return f"{STAFF}/types/{self.type_id}"
-
-    def day(self, number: int) -> str:
-        return f"{BATH}/book/{self.slug}?date={self.sessions[number].date}"
-
-
 @pytest.fixture
-def own(shop) -> Own:
-    """Sessions at nine on six days, from the day after tomorrow."""
-    with shop.app.app_context():
-        now = read_clock()
-        site = db.session.scalars(
-            sa.select(Site).where(Site.slug == BATH.strip("/")), execution_options=ANYWHERE
-        ).one()
-        kind = make_type(site, name="Morning bathe", duration=60, price=2500)
-        room = make_room(site, name=f"Quiet Room {kind.slug[-4:]}", cap=8)
-        first = now.date() + dt.timedelta(days=2)
-        group = make_group(
-            kind,
-            room,
-            name="Mornings",
-            weekdays=list(WEEKDAYS),
-            start_times=[dt.time(9)],
-            recurrence_start=first,
-            recurrence_end=first + dt.timedelta(days=5),
-        )
-        produce_sessions(site.organisation_id, group.id, now=now)
-        raise_revision(site.organisation_id, [kind.id])
-        db.session.commit()
-        made = Own(kind.id, kind.slug, room.id, room.name, sessions_of(kind.id))
-        db.session.remove()
-        return made
-
-
-def sessions_of(type_id: str) -> tuple[Made, ...]:
-    query = sa.select(Session).where(Session.session_type_id == type_id)
-    rows = db.session.scalars(query.order_by(Session.start_time), execution_options=ANYWHERE)
-    return tuple(Made(row.id, row.local_start.date()) for row in rows)
+def own(shop):
+    """A type with sessions at nine on six days, from the day after tomorrow."""
+    return shop.own_series()
 
 
 def times(page: Page, path: str) -> list[str]:
@@ -277,9 +216,7 @@ def test_a_session_is_made_and_changed_without_scripts(staff, visitor, shop, own
     page.get_by_label("Room", exact=True).select_option(own.room_id)
     press(page, "Make the session")
     said(page, "is on the schedule")
-    with shop.app.app_context():
-        made = next(one for one in sessions_of(own.type_id) if one not in own.sessions)
-        db.session.remove()
+    made = next(one for one in shop.sessions_of(own.type_id) if one not in own.sessions)
     shop.book(made, "Early Edda", 2)
 
     page.goto(f"{STAFF}/sessions/{made.id}")
