@@ -16,12 +16,13 @@ from bs4 import BeautifulSoup, Tag
 from conftest import ROOT, app_on
 from factories import ANYWHERE
 from flask import Flask
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from models import Base, Organisation, Session, SessionType, db
 
-MOST_PAGES = 600
+MOST_PAGES = 1200
 MOST_OF_A_PATTERN = 6
 SITES = ("stillwater-bath", "stillwater-reykjavik")
 PRIVATE = {"hydrotherapy", "friends-of-the-weir", "house-viewing"}
@@ -32,6 +33,14 @@ IS_PRIVATE = re.compile(r"/[^/]+/private/")
 ID = re.compile(r"\b[0-9a-f]{24}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 SENT_BY_ALL = {"shop.hold", "checkout.confirm", "checkout.renew", "checkout.remove"}
 DESK = {"desk.check_in", "desk.no_show", "desk.stage", "desk.walk_in", "desk.end"}
+SET_UP = {
+    *("setup.save_group", "setup.make_room", "setup.change_room", "setup.make_person"),
+    *("types.make", "types.save_details", "types.save_access", "media.upload"),
+    *("prices.try_out", "prices.save", "series.create", "series.change", "series.archive"),
+    *("sessions.make", "sessions.change", "cover.apply"),
+}
+DELETE = {"setup.remove_one_category", "setup.remove_one_zone", "setup.remove_away", "media.delete"}
+"""Whatever else is left stays where it was, archived; after these an address is gone."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,9 @@ PEOPLE = {
         {"account.end"}, "/account/sign-in", "ana.reyes@example.com", "quiet-rooms-34"
     ),
     "a receptionist": Person(DESK, "/staff/sign-in", "maren@stillwater.example", "thermal-waters"),
-    "an owner": Person(DESK, "/staff/sign-in", "imogen@stillwater.example", "river-before-dawn"),
+    "an owner": Person(
+        DESK | SET_UP, "/staff/sign-in", "imogen@stillwater.example", "river-before-dawn"
+    ),
 }
 
 
@@ -86,6 +97,7 @@ class Crawler:
         self.walked = Walk()
         self.waiting: deque[tuple[str, str]] = deque()
         self.seen: set[str] = set()
+        self.gone: set[str] = set()
         self.patterns: Counter = Counter()
         self.last_forms: dict[str, tuple[str, Form]] = {}
 
@@ -153,6 +165,8 @@ class Crawler:
         answer.close()
 
     def judge(self, answer, what: str) -> None:
+        if answer.status_code == 404 and self.gone.intersection(ID.findall(what)):
+            return
         if answer.status_code >= 500 or answer.status_code in (400, 404, 405, 410):
             self.walked.faults.append(f"{answer.status_code}: {what}")
 
@@ -183,9 +197,11 @@ class Crawler:
     def send(self, form: Form, source: str) -> None:
         endpoint, _ = self.adapter.match(urlsplit(form.action).path, method="POST")
         self.walked.posted[endpoint] += 1
-        answer = self.client.post(form.action, data=dict(form.fields))
+        answer = self.client.post(form.action, data=MultiDict(form.fields))
         if answer.status_code >= 500:
             self.walked.faults.append(f"{answer.status_code}: POST {form.action} of {source}")
+        if endpoint in DELETE:
+            self.gone.update(ID.findall(form.action)[-1:])
         self.read(answer, form.action)
         # After the deed, pages that were seen show something else.
         for url in {source, urlsplit(answer.headers.get("Location", source)).path}:
@@ -208,13 +224,17 @@ def read_form(form: Tag, url: str) -> Iterator[Form]:
     """The form as each of its buttons would send it."""
     fields = []
     page = form.find_parent("html") or form
-    for control in form.select("input[name], select[name], textarea[name]"):
+    controls = form.select("input[name], select[name], textarea[name]")
+    if form.get("id"):
+        controls += [it for it in page.select(f'[form="{form["id"]}"]') if it.name != "button"]
+    for control in controls:
         kind = control.get("type", "")
         if kind in ("checkbox", "radio") and not control.has_attr("checked"):
             continue
         if control.name == "select":
             chosen = control.select_one("option[selected]") or control.select_one("option")
-            fields.append((str(control["name"]), str(chosen["value"]) if chosen else ""))
+            value = chosen.get("value", chosen.get_text()) if chosen else ""
+            fields.append((str(control["name"]), str(value)))
         else:
             fields.append((str(control["name"]), str(control.get("value", ""))))
     buttons = [it for it in form.select("button") if it.get("type", "submit") == "submit"]
