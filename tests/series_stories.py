@@ -9,11 +9,9 @@ STAFF = f"/staff{BATH}"
 
 
 def times(page: Page, shop) -> None:
-    page.goto(f"{STAFF}/types")
-    links = page.locator("main a[href*='/types/']")
-    found = re.search(r"/types/([0-9a-f]{24})", links.first.get_attribute("href") or "")
-    assert found
-    page.goto(f"{STAFF}/types/{found[1]}/times")
+    page.goto(f"{STAFF}/types?q=thermal+circuit")
+    page.get_by_role("link", name=re.compile("^Thermal circuit")).first.click()
+    page.get_by_role("link", name="Times", exact=True).click()
     expect(page.get_by_role("heading", name="Repeating times")).to_be_visible()
 
 

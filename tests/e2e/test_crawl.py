@@ -391,7 +391,7 @@ def test_d1_no_staff_address_answers_to_an_id_of_north_light(crawl, ids):
         foreign = [
             it
             for table, found in theirs.items()
-            for it in found[-20 if table in ("sessions", "session_bookings") else -2 :]
+            for it in found[-8 if table in ("sessions", "session_bookings") else -2 :]
         ]
         for one in foreign if names else ():
             url = crawler.adapter.build(
