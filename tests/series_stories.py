@@ -9,11 +9,9 @@ STAFF = f"/staff{BATH}"
 
 
 def times(page: Page, shop) -> None:
-    page.goto(f"{STAFF}/types")
-    links = page.locator("main a[href*='/types/']")
-    found = re.search(r"/types/([0-9a-f]{24})", links.first.get_attribute("href") or "")
-    assert found
-    page.goto(f"{STAFF}/types/{found[1]}/times")
+    page.goto(f"{STAFF}/types?q=thermal+circuit")
+    page.get_by_role("link", name=re.compile("^Thermal circuit")).first.click()
+    page.get_by_role("link", name="Times", exact=True).click()
     expect(page.get_by_role("heading", name="Repeating times")).to_be_visible()
 
 
@@ -49,6 +47,16 @@ def archiving(page: Page, shop) -> None:
     expect(page.get_by_role("button", name="Archive the series")).to_be_visible()
 
 
+def restoring(page: Page, shop) -> None:
+    """A series of its own, archived a moment ago."""
+    page.goto(f"{shop.own_series().staff}/times")
+    page.get_by_role("link", name="Archive Mornings").click()
+    page.get_by_role("button", name="Archive the series").click()
+    # The page opens at what was archived.
+    page.get_by_role("link", name="Restore Mornings").click()
+    expect(page.get_by_role("button", name="Restore the series")).to_be_visible()
+
+
 def closing(page: Page, shop) -> None:
     page.goto(f"{STAFF}/closed-days/new?first=2026-06-06&reason=Annual+repairs")
     expect(page.get_by_role("heading", name="Booked sessions")).to_be_visible()
@@ -77,6 +85,7 @@ SERIES = [
     Story("a series, with errors", editor_with_errors, IMOGEN, status=422),
     Story("a new series", new_series, IMOGEN),
     Story("archive a series", archiving, IMOGEN),
+    Story("restore a series", restoring, IMOGEN),
     Story("closed days", closed_days, IMOGEN),
     Story("closed days, with errors", at(f"{STAFF}/closed-days/new"), IMOGEN, status=422),
     Story("close a day", closing, IMOGEN),

@@ -61,6 +61,16 @@ def away_with_errors(page: Page, shop) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def away_taken_out(page: Page, shop) -> None:
+    first_of("team")(page, shop)
+    page.get_by_label("From").fill("2028-01-03T09:00")
+    page.get_by_label("Back at").fill("2028-01-05T09:00")
+    page.get_by_label("Why").fill("Learning to make kilns")
+    page.get_by_role("button", name="Keep the time off").click()
+    page.locator(".away").filter(has_text="kilns").get_by_role("link", name="Take out").click()
+    expect(page.get_by_role("button", name="Take it out")).to_be_visible()
+
+
 SETTING_UP = [
     Story("settings", at(SETTINGS), IMOGEN),
     *(
@@ -100,6 +110,7 @@ SETTING_UP = [
     Story("one of the team", first_of("team"), IMOGEN),
     Story("archive somebody", first_of("team", "/archive"), IMOGEN),
     Story("time off with errors", away_with_errors, IMOGEN, status=422),
+    Story("take time off out", away_taken_out, IMOGEN),
     Story("categories", at(f"{STAFF}/categories"), IMOGEN),
     Story("one category", first_of("categories"), IMOGEN),
     Story("delete a category", first_of("categories", "/removal"), IMOGEN),

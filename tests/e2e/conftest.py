@@ -6,6 +6,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import sqlalchemy as sa
 from conftest import NOW, Databases, app_on
-from factories import ANYWHERE, fetch, make_rule, make_session, make_type
+from factories import ANYWHERE, fetch, make_group, make_room, make_rule, make_session, make_type
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -22,6 +23,7 @@ from blueprints.clock import read_clock
 from blueprints.mailing import write
 from domain.eligibility import Viewer
 from domain.local_time import to_local
+from domain.words import WEEKDAYS
 from models import Order, PriceRule, Session, SessionBooking, SessionType, Site, db
 from services.basket import hold_places
 from services.cancelling import cancel
@@ -32,6 +34,7 @@ from services.letters import MAIL
 from services.outbox import MOST_ATTEMPTS, list_jobs
 from services.places import raise_revision
 from services.private_links import NewLink, find_link, make_link, revoke_link
+from services.scheduling import produce_sessions
 from services.timetable import find_page_key, find_type_page
 from services.waiting import join
 
@@ -98,17 +101,32 @@ def copy_demo(databases: Databases, demo_url: str) -> Callable[[], str]:
 @pytest.fixture(scope="session")
 def shop(copy_demo: Callable[[], str]) -> Iterator["Shop"]:
     """The live shop, asking for news each second."""
-    app = app_on(copy_demo(), POLL_SECONDS=1, SHOW_MAIL=True)
+    with serving(app_on(copy_demo(), POLL_SECONDS=1, SHOW_MAIL=True)) as live:
+        yield live
+
+
+@pytest.fixture
+def empty_shop(databases: Databases) -> Iterator["Shop"]:
+    """A live shop of which nothing is set up yet."""
+    with serving(app_on(databases.make())) as live:
+        yield live
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator["Shop"]:
+    """The shop behind a port of its own, for as long as it is asked for."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Shop(app, f"http://127.0.0.1:{server.server_port}")
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    try:
+        yield Shop(app, f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +159,32 @@ class Slot:
     @property
     def roster(self) -> str:
         return f"/staff/{BATH}/sessions/{self.id}"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A session of a story's own series."""
+
+    id: str
+    date: dt.date
+
+
+@dataclass(frozen=True)
+class Own:
+    """A session type of one story, with a room and a series of its own."""
+
+    type_id: str
+    slug: str
+    room_id: str
+    room: str
+    sessions: tuple[Made, ...]
+
+    @property
+    def staff(self) -> str:
+        return f"/staff/{BATH}/types/{self.type_id}"
+
+    def day(self, number: int) -> str:
+        return f"/{BATH}/book/{self.slug}?date={self.sessions[number].date}"
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -294,6 +338,43 @@ class Shop:
             self.given.add(slot.id)
             db.session.remove()
             return slot
+
+    def own_series(self) -> Own:
+        """A type with sessions at nine on six days, from the day after tomorrow."""
+        with self.app.app_context():
+            now = read_clock()
+            site = db.session.scalars(
+                sa.select(Site).where(Site.slug == BATH), execution_options=ANYWHERE
+            ).one()
+            kind = make_type(site, name="Morning bathe", duration=60, price=2500)
+            room = make_room(site, name=f"Quiet Room {kind.slug[-4:]}", cap=8)
+            first = now.date() + dt.timedelta(days=2)
+            group = make_group(
+                kind,
+                room,
+                name="Mornings",
+                weekdays=list(WEEKDAYS),
+                start_times=[dt.time(9)],
+                recurrence_start=first,
+                recurrence_end=first + dt.timedelta(days=5),
+            )
+            produce_sessions(site.organisation_id, group.id, now=now)
+            raise_revision(site.organisation_id, [kind.id])
+            db.session.commit()
+            facts = (kind.id, kind.slug, room.id, room.name)
+            db.session.remove()
+        return Own(*facts, self.sessions_of(facts[0]))
+
+    def sessions_of(self, type_id: str) -> tuple[Made, ...]:
+        """All sessions of a type, by their start."""
+        with self.app.app_context():
+            query = sa.select(Session).where(Session.session_type_id == type_id)
+            rows = db.session.scalars(
+                query.order_by(Session.start_time), execution_options=ANYWHERE
+            )
+            made = tuple(Made(row.id, row.local_start.date()) for row in rows)
+            db.session.remove()
+            return made
 
     def prices_path(self) -> str:
         """The prices of a type of one's own: weekends £58, Tuesdays £34, else £48, four weeks."""

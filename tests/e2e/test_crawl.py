@@ -16,24 +16,31 @@ from bs4 import BeautifulSoup, Tag
 from conftest import ROOT, app_on
 from factories import ANYWHERE
 from flask import Flask
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from models import Base, Organisation, Session, SessionType, db
 
-MOST_PAGES = 600
+MOST_PAGES = 1200
 MOST_OF_A_PATTERN = 6
 SITES = ("stillwater-bath", "stillwater-reykjavik")
 PRIVATE = {"hydrotherapy", "friends-of-the-weir", "house-viewing"}
 STILLWATER = tuple(f"/{site}/" for site in SITES)
-NUMBERED = (
-    *("session_id", "booking_id", "secret", "type_id", "form_secret"),
-    *("customer_id", "membership_id", "job_id", "link_id", "token", "key"),
-)
+NUMBERED = ("secret", "form_secret", "token", "key", "name")
+"""What names one of many in an address, besides everything that ends in _id."""
 IS_PRIVATE = re.compile(r"/[^/]+/private/")
 ID = re.compile(r"\b[0-9a-f]{24}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 SENT_BY_ALL = {"shop.hold", "checkout.confirm", "checkout.renew", "checkout.remove"}
 DESK = {"desk.check_in", "desk.no_show", "desk.stage", "desk.walk_in", "desk.end"}
+SET_UP = {
+    *("setup.save_group", "setup.make_room", "setup.change_room", "setup.make_person"),
+    *("types.make", "types.save_details", "types.save_access", "media.upload"),
+    *("prices.try_out", "prices.save", "series.create", "series.change", "series.archive"),
+    *("sessions.make", "sessions.change", "cover.apply"),
+}
+DELETE = {"setup.remove_one_category", "setup.remove_one_zone", "setup.remove_away", "media.delete"}
+"""Whatever else is left stays where it was, archived; after these an address is gone."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,9 @@ PEOPLE = {
         {"account.end"}, "/account/sign-in", "ana.reyes@example.com", "quiet-rooms-34"
     ),
     "a receptionist": Person(DESK, "/staff/sign-in", "maren@stillwater.example", "thermal-waters"),
-    "an owner": Person(DESK, "/staff/sign-in", "imogen@stillwater.example", "river-before-dawn"),
+    "an owner": Person(
+        DESK | SET_UP, "/staff/sign-in", "imogen@stillwater.example", "river-before-dawn"
+    ),
 }
 
 
@@ -88,6 +97,7 @@ class Crawler:
         self.walked = Walk()
         self.waiting: deque[tuple[str, str]] = deque()
         self.seen: set[str] = set()
+        self.gone: set[str] = set()
         self.patterns: Counter = Counter()
         self.last_forms: dict[str, tuple[str, Form]] = {}
 
@@ -144,7 +154,7 @@ class Crawler:
             return (path,)
         if query:
             return endpoint, *sorted(name for name, _ in parse_qsl(query))
-        return endpoint, *(value for name, value in values.items() if name not in NUMBERED)
+        return endpoint, *(value for name, value in values.items() if not is_number(name))
 
     def visit(self, url: str, source: str) -> None:
         answer = self.client.get(url)
@@ -155,6 +165,8 @@ class Crawler:
         answer.close()
 
     def judge(self, answer, what: str) -> None:
+        if answer.status_code == 404 and self.gone.intersection(ID.findall(what)):
+            return
         if answer.status_code >= 500 or answer.status_code in (400, 404, 405, 410):
             self.walked.faults.append(f"{answer.status_code}: {what}")
 
@@ -185,13 +197,19 @@ class Crawler:
     def send(self, form: Form, source: str) -> None:
         endpoint, _ = self.adapter.match(urlsplit(form.action).path, method="POST")
         self.walked.posted[endpoint] += 1
-        answer = self.client.post(form.action, data=dict(form.fields))
+        answer = self.client.post(form.action, data=MultiDict(form.fields))
         if answer.status_code >= 500:
             self.walked.faults.append(f"{answer.status_code}: POST {form.action} of {source}")
+        if endpoint in DELETE:
+            self.gone.update(ID.findall(form.action)[-1:])
         self.read(answer, form.action)
         # After the deed, pages that were seen show something else.
         for url in {source, urlsplit(answer.headers.get("Location", source)).path}:
             self.waiting.append((url, f"{form.action}, sent"))
+
+
+def is_number(name: str) -> bool:
+    return name.endswith("_id") or name in NUMBERED
 
 
 def links_of(page: BeautifulSoup) -> Iterator[str]:
@@ -206,13 +224,17 @@ def read_form(form: Tag, url: str) -> Iterator[Form]:
     """The form as each of its buttons would send it."""
     fields = []
     page = form.find_parent("html") or form
-    for control in form.select("input[name], select[name], textarea[name]"):
+    controls = form.select("input[name], select[name], textarea[name]")
+    if form.get("id"):
+        controls += [it for it in page.select(f'[form="{form["id"]}"]') if it.name != "button"]
+    for control in controls:
         kind = control.get("type", "")
         if kind in ("checkbox", "radio") and not control.has_attr("checked"):
             continue
         if control.name == "select":
             chosen = control.select_one("option[selected]") or control.select_one("option")
-            fields.append((str(control["name"]), str(chosen["value"]) if chosen else ""))
+            value = chosen.get("value", chosen.get_text()) if chosen else ""
+            fields.append((str(control["name"]), str(value)))
         else:
             fields.append((str(control["name"]), str(control.get("value", ""))))
     buttons = [it for it in form.select("button") if it.get("type", "submit") == "submit"]
@@ -369,13 +391,18 @@ def test_d1_no_staff_address_answers_to_an_id_of_north_light(crawl, ids):
         foreign = [
             it
             for table, found in theirs.items()
-            for it in found[-20 if table in ("sessions", "session_bookings") else -2 :]
+            for it in found[-8 if table in ("sessions", "session_bookings") else -2 :]
         ]
         for one in foreign if names else ():
             url = crawler.adapter.build(
                 rule.endpoint, {"site": SITES[0], **dict.fromkeys(names, one)}
             )
-            answer = crawler.client.get(url) if is_get else crawler.client.post(url, headers=token)
+            # The address of a button leads back to its page, which must not be there either.
+            answer = (
+                crawler.client.get(url, follow_redirects=True)
+                if is_get
+                else crawler.client.post(url, headers=token)
+            )
             tried += 1
             if answer.status_code != 404:
                 answered.append((answer.status_code, url))
@@ -394,11 +421,14 @@ def test_d1_the_desk_of_north_light_is_not_found(crawl, ids, person):
         "type_id": theirs["session_types"][0],
         "customer_id": theirs["customers"][0],
         "membership_id": theirs["memberships"][0],
-        # What North Light has none of, and what is no id: the venue alone must be enough.
-        "job_id": theirs["jobs"][0] if theirs["jobs"] else "0" * 24,
-        "link_id": "0" * 24,
+        "group_id": theirs["recurrence_groups"][0],
+        "room_id": theirs["rooms"][0],
+        "person_id": theirs["practitioners"][0],
+        "job_id": (theirs["jobs"] or ["0" * 24])[0],
         "kind": "booking_confirmed",
+        "group": "venue",
     }
     for rule in crawler.desk_rules():
-        values = {name: own[name] for name in rule.arguments - {"site"}}
+        # What North Light has none of: the venue alone must be enough.
+        values = {name: own.get(name, "0" * 24) for name in rule.arguments - {"site"}}
         assert crawler.knock(rule, token, site="north-light", **values) == 404, rule

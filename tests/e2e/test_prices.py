@@ -63,6 +63,9 @@ def test_drag_keyboard_and_plain_forms_come_to_the_same(staff, shop):
         page = staff(IMOGEN, java_script_enabled=script)
         move(page, path)
         expect(page.locator("#price-preview")).to_contain_text("8 coming sessions change, 8 down")
+        # Its other parts are changed with it, in the same turn.
+        expect(page.locator("#price-count")).to_contain_text("8 coming sessions change")
+        expect(page.locator(".htmx-request")).to_have_count(0)
         assert names(page) == WEEKEND_LAST
         seen.append(what_is_previewed(page))
         page.context.close()

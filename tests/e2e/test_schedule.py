@@ -61,6 +61,13 @@ def drag(page: Page, block: Locator, rows: int, lane: Locator | None = None) -> 
     page.mouse.move(aim["x"] + aim["width"] / 2 if aim else x, y + rows * row, steps=4)
 
 
+def impact(page: Page) -> str:
+    """What the form says that the change does, once all of it is there."""
+    card = page.locator(".impact-card")
+    expect(card.get_by_role("button", name="Change the session")).to_be_visible()
+    return card.inner_text()
+
+
 def later(time: str, hours: int) -> str:
     """On the grid, which has a row for each five minutes."""
     hour, minute = time.split(":")
@@ -75,7 +82,7 @@ def test_a_drag_and_the_keys_give_the_same_form_and_the_same_result(staff, shop,
     expect(page.locator(".ghost")).to_contain_text(to_time)
     page.mouse.up()
     expect(page).to_have_url(re.compile("/edit.*time="))
-    dragged = page.locator(".impact-card").inner_text()
+    dragged = impact(page)
     assert stands(shop, slot) == (time, room)
 
     typed = staff()
@@ -84,7 +91,7 @@ def test_a_drag_and_the_keys_give_the_same_form_and_the_same_result(staff, shop,
     typed.get_by_label("Starts at").fill(to_time)
     typed.get_by_label("Room", exact=True).select_option(to_room)
     typed.get_by_role("button", name="Change the session").click()
-    assert typed.locator(".impact-card").inner_text() == dragged
+    assert impact(typed) == dragged
     assert stands(shop, slot) == (time, room)
 
     typed.get_by_role("button", name="Change the session").click()
