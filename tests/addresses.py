@@ -58,6 +58,7 @@ OF_ITS_OWN = (
     ("/links/types/", "type_id", "link_type_id"),
     ("/waiting/<booking_id>", "booking_id", "entry_id"),
     ("<membership_id>", "customer_id", "member_id"),
+    ("/reports/<name>", "name", "report_name"),
 )
 """Addresses whose part goes by a common name and means something of its own."""
 
@@ -164,6 +165,7 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
         "category": [category.slug],
         "media_id": [media.id],
         "name": ["480.webp"],
+        "report_name": ["occupancy", "revenue"],
         "group_id": [group.id],
         "series_id": [group.id],
         "rule_id": [make_rule(kind, price=100, position=1).id],
