@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,11 +26,10 @@ from models import (
     Site,
     db,
     new_object_id,
-    transaction,
     unbound,
 )
 from services.idempotency import retrying
-from services.places import raise_revision
+from services.places import lock_site, raise_revision
 
 _ROWS_AT_A_TIME = 5000
 
@@ -73,8 +73,7 @@ def roll_horizon_forward(*, now: dt.datetime) -> int:
     db.session.rollback()
     made = 0
     for organisation_id, group_id in groups:
-        with transaction():
-            made += _make_missing(organisation_id, group_id, now, makes_past=False)
+        made += retrying(partial(_make_missing, organisation_id, group_id, now, makes_past=False))
     return made
 
 
@@ -272,6 +271,8 @@ def apply_plan(
 def _make_missing(
     organisation_id: str, group_id: str, now: dt.datetime, *, makes_past: bool
 ) -> int:
+    # Whoever closes a day, moves the series or ends it meanwhile waits, or is seen.
+    lock_site(organisation_id, load_wanted(organisation_id, group_id)[0].site_id, shared=True)
     origin, wanted = load_wanted(organisation_id, group_id)
     if not wanted.is_live:
         return 0

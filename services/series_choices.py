@@ -5,17 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import sqlalchemy as sa
-
 from domain.errors import ImpactChanged, RuleBroken
-from domain.series_changes import Left
-from domain.session_edits import CLEAR, SessionWish
+from domain.series_changes import Left, Slot
+from domain.session_edits import CLEAR, OVERRIDES, SessionValues, SessionWish
 from domain.words import say_day, say_time
-from models import Session, db, transaction
+from models import db, transaction
 from services.lines import load_session_at
 from services.long_works import begin
+from services.places import lock_sessions
 from services.session_changes import cancel_session, find_cancellable_session
-from services.session_edits import apply_edit, find_edit
+from services.session_edits import apply_edit, find_edit, values_of
 from services.touched import Touched, list_touched
 
 SESSION_CHOICES = "session_choices"
@@ -23,6 +22,8 @@ SESSION_CHOICES = "session_choices"
 
 AT_ONCE = 10
 """So many sessions are dealt with while the page waits; more become a long work."""
+
+_WISHED_AS = {kept: wished for wished, kept in OVERRIDES.items()}
 
 Choice = Literal["keep", "along", "cancel"]
 
@@ -63,6 +64,7 @@ def item_of(
     return {
         "name": f"{name}, {say_day(local.date())}, {say_time(local)}",
         "session": left.standing.id,
+        "was": _slot_values(left.standing.slot),
         "do": do,
         "facts": list(touched.facts) if touched else [],
         "reason": reason,
@@ -74,7 +76,8 @@ def item_of(
 def carry_out_one(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
     """Do what was chosen for one session; doing it again changes nothing. A step of a long work.
 
-    Raises RuleBroken, ImpactChanged among them when somebody booked since it was chosen (S3).
+    Raises RuleBroken, ImpactChanged among them when somebody booked since it was chosen, or
+    changed the session by hand (S2, S3).
     """
     db.session.rollback()
     row = load_session_at(organisation_id, site_id, item["session"])
@@ -86,51 +89,63 @@ def carry_out_one(organisation_id: str, site_id: str, item: Any, now: dt.datetim
     if item["do"] == "cancel":
         _cancel(organisation_id, site_id, item, now)
     else:
-        _go_along(organisation_id, site_id, item, list(row.overridden), now)
+        _go_along(organisation_id, site_id, item, now)
 
 
 def _cancel(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
     at = (organisation_id, site_id, item["session"])
     mark = find_cancellable_session(*at, now=now).impact.mark
-    cancel_session(*at, reason=item["reason"], seen=mark, now=now)
-    # What went with its series or day comes back with it.
-    _note(organisation_id, item["session"], withdrawn_by=item["withdrawn_by"])
+    cancel_session(
+        *at,
+        reason=item["reason"],
+        seen=mark,
+        check=lambda row: _check_unchanged(values_of(row), item),
+        withdrawn_by=item["withdrawn_by"],
+        now=now,
+    )
 
 
-def _go_along(
-    organisation_id: str, site_id: str, item: Any, by_hand: list[str], now: dt.datetime
-) -> None:
+def _go_along(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
     at = (organisation_id, site_id, item["session"])
     wish = _wish_of(item["wish"])
-    mark = find_edit(*at, wish, now=now).impact.mark
-    apply_edit(*at, wish, seen=mark, now=now)
-    # It says what its series says: the series may change it again.
-    _note(organisation_id, item["session"], overridden=by_hand)
-
-
-def _note(organisation_id: str, session_id: str, **values: Any) -> None:
+    impact = find_edit(*at, wish, now=now).impact
+    _check_unchanged(impact.before, item)
+    apply_edit(*at, wish, seen=impact.mark, now=now)
     with transaction():
-        db.session.execute(
-            sa.update(Session)
-            .where(Session.organisation_id == organisation_id, Session.id == session_id)
-            .values(**values),
-            execution_options={"synchronize_session": False},
-        )
+        lock_sessions(organisation_id, [item["session"]])
+        row = load_session_at(*at)
+        now_is = _slot_values(values_of(row))
+        # It says what its series says: the series may change it again.
+        follows = {
+            OVERRIDES.get(it, it) for it, value in item["wish"].items() if now_is[it] == value
+        }
+        row.overridden = sorted({*row.overridden} - follows)
 
 
-def _wish_values(left: Left) -> dict[str, Any]:
-    slot, changes = left.slot, left.changes
-    if slot is None:
-        return {}
-    values: dict[str, Any] = {
+def _check_unchanged(values: SessionValues, item: Any) -> None:
+    """Whether it still stands where it stood when staff chose, or goes already (S2)."""
+    now_is, wish = _slot_values(values), item["wish"]
+    was = item.get("was", now_is)
+    if any(now_is[it] not in (was[it], wish.get(it)) for it in wish or ("local_start",)):
+        raise ImpactChanged("Somebody changed it meanwhile, so it was left as it was.")
+
+
+def _slot_values(slot: Slot | SessionValues) -> dict[str, Any]:
+    return {
         "local_start": slot.local_start.isoformat(),
-        "duration": slot.minutes,
+        "duration": slot.minutes if isinstance(slot, Slot) else slot.duration,
         "room_id": slot.room_id,
         "practitioner_id": slot.practitioner_id,
         "capacity": slot.capacity,
     }
-    names = {"start_time": "local_start"}
-    return {names.get(it, it): values[names.get(it, it)] for it in changes}
+
+
+def _wish_values(left: Left) -> dict[str, Any]:
+    if left.slot is None:
+        return {}
+    values = _slot_values(left.slot)
+    names = [_WISHED_AS.get(it, it) for it in left.changes]
+    return {name: values[name] for name in names}
 
 
 def _wish_of(values: dict[str, Any]) -> SessionWish:

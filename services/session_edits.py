@@ -44,7 +44,7 @@ from services.facts import rule_of
 from services.idempotency import retrying
 from services.lines import list_live_lines, load_session_at
 from services.moving import move
-from services.places import HOLDING, let_go, lock_sessions, raise_revision
+from services.places import HOLDING, let_go, lock_sessions, lock_site, raise_revision
 from services.session_changes import cancel_session, find_cancellable_session
 from services.waking import pass_on_expired, wake
 
@@ -359,6 +359,8 @@ def _cancel(seen: _Known, why: str, now: dt.datetime) -> None:
 
 def _change(seen: _Known, wanted: SessionWish, tells: bool, now: dt.datetime) -> None:
     organisation_id, session_id = seen.organisation_id, seen.session_id
+    # Its zone, rooms and people stay as they are checked.
+    lock_site(organisation_id, seen.site_id, shared=True)
     _lock_orders(organisation_id, session_id)
     lock_sessions(organisation_id, [session_id])
     row = seen.load()

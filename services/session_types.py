@@ -31,7 +31,7 @@ from models import (
     new_object_id,
 )
 from services.idempotency import once, retrying
-from services.places import raise_revision
+from services.places import lock_site, raise_revision
 from services.private_links import new_key
 
 _COLUMNS = tuple(
@@ -176,7 +176,8 @@ def save_type(
 
     def deed() -> Saved:
         if "duration" in given:
-            # Sessions are locked before types (ADR 9).
+            # No session of the old length is made meanwhile; sessions before types (ADR 9).
+            lock_site(organisation_id, site_id)
             _lock_followers(organisation_id, type_id, now)
         row = lock_type(organisation_id, site_id, type_id)
         before = values_of(row)
