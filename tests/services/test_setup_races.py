@@ -142,19 +142,20 @@ def house():
     return House()
 
 
+def insist(deed):
+    for _ in range(12):
+        try:
+            return deed()
+        except (RuleBroken, NotFound) as said:
+            db.session.rollback()
+            if said.code not in ("impact_changed", "edited_meanwhile"):
+                return None
+    return None
+
+
 @pytest.fixture
 def at_once(app):
     """Does deeds in threads of their own; each tries again when it is told to look again."""
-
-    def insist(deed):
-        for _ in range(12):
-            try:
-                return deed()
-            except (RuleBroken, NotFound) as said:
-                db.session.rollback()
-                if said.code not in ("impact_changed", "edited_meanwhile"):
-                    return None
-        return None
 
     def run(*deeds):
         ready, failed = threading.Barrier(len(deeds)), []
