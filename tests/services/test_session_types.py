@@ -176,6 +176,17 @@ def test_r14_archiving_takes_series_and_unsold_sessions_and_leaves_the_sold(ctx)
     archive_type(*here(kind), seen="anything", now=NOW)
 
 
+def test_s2_archiving_leaves_a_session_whose_places_are_kept_for_a_private_link(ctx):
+    kind = make_type()
+    kept = make_session(kind, capacity=4, places_kept=2)
+    other = make_session(kind, local_start="2026-06-13T18:00")
+    found = find_archiving(*here(kind), now=NOW)
+    assert (found.cancelled, found.standing) == (1, 1)
+    archive(kind)
+    assert fetch(Session, kept.id).deleted_at is None
+    assert fetch(Session, other.id).deleted_at == NOW
+
+
 def test_c12_restoring_a_type_leaves_its_series_archived(ctx):
     kind = make_type()
     group = make_group(kind, make_room(fetch_site(kind)))

@@ -23,13 +23,24 @@ from domain.errors import HoldExpired, NotBookable, NotFound, RuleBroken
 from domain.local_time import to_utc
 from domain.new_sessions import NewSession
 from domain.pricing import PriceRule
+from domain.recurrence import HORIZON
 from domain.session_edits import SessionWish
-from models import ClosedDay, RecurrenceGroup, Room, Session, SessionType, Site, db
+from models import (
+    ClosedDay,
+    RecurrenceGroup,
+    Room,
+    Session,
+    SessionType,
+    Site,
+    db,
+    transaction,
+)
 from models import PriceRule as PriceRuleRow
 from services.basket import hold_places
 from services.checkout import confirm_order
 from services.closed_days import close_days, find_closing
 from services.doctor import examine
+from services.places import lock_site
 from services.price_rules import find_prices, save_rules
 from services.rooms import archive_room, find_room, room_values, save_room
 from services.scheduling import produce_sessions, roll_horizon_forward
@@ -197,6 +208,56 @@ def test_s1_the_horizon_rolls_while_a_day_is_closed(house, at_once):
     check_in_step(house)
     closed = db.session.scalars(sa.select(ClosedDay.day), execution_options=ANYWHERE).all()
     assert {row.local_start.date() for row in house.live()}.isdisjoint(closed)
+
+
+@pytest.fixture
+def meanwhile(app, on_postgresql):
+    """Begins `deed` in a thread while this transaction is open, as far as it comes by itself."""
+
+    def begin(deed):
+        def go():
+            with app.app_context():
+                deed()
+                db.session.remove()
+
+        thread = threading.Thread(target=go)
+        thread.start()
+        waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        while on_postgresql and thread.is_alive() and not db.session.scalar(waits):
+            thread.join(0.02)
+        return thread
+
+    return begin
+
+
+def test_s1_the_horizon_waits_for_a_day_that_is_being_closed(house, meanwhile):
+    day = max(row.local_start for row in house.live()).date() + 7 * DAY
+    assert day <= LATER.date() + HORIZON
+    with transaction():
+        lock_site(*house.here)
+        db.session.add(
+            ClosedDay(
+                organisation_id=house.here[0], site_id=house.here[1], day=day, reason="",
+                created_at=NOW,
+            )
+        )  # fmt: skip
+        db.session.flush()
+        rolling = meanwhile(house.roll)
+    rolling.join()
+    days = {row.local_start.date() for row in house.live()}
+    assert max(days) > day
+    assert day not in days
+
+
+def test_r25_the_horizon_waits_for_a_series_that_is_being_archived(house, meanwhile):
+    with transaction():
+        lock_site(*house.here)
+        archiving = sa.update(RecurrenceGroup).where(RecurrenceGroup.id == house.group_id)
+        db.session.execute(archiving.values(deleted_at=NOW), execution_options=ANYWHERE)
+        before = len(house.rows())
+        rolling = meanwhile(house.roll)
+    rolling.join()
+    assert len(house.rows()) == before
 
 
 def test_s1_the_horizon_rolls_while_the_series_moves(house, at_once):
