@@ -49,14 +49,17 @@ class Origin:
     waitlist_enabled: bool
 
 
-def produce_sessions(organisation_id: str, group_id: str, *, now: dt.datetime) -> int:
-    """Make the sessions of one series that do not stand yet, past ones too; the number made (S1).
+def produce_sessions(
+    organisation_id: str, group_id: str, *, now: dt.datetime, makes_past: bool = True
+) -> int:
+    """Make the sessions of one series that do not stand yet; the number made (S1).
 
-    What stands is not touched: for a history that is loaded. Raises NotFound.
+    What stands is not touched. `makes_past`: past ones too, for a history that is loaded.
+    Raises NotFound.
     """
 
     def deed() -> int:
-        return _make_missing(organisation_id, group_id, now, makes_past=True)
+        return _make_missing(organisation_id, group_id, now, makes_past=makes_past)
 
     return retrying(deed)
 

@@ -83,9 +83,6 @@ def carry_out_one(organisation_id: str, site_id: str, item: Any, now: dt.datetim
     row = load_session_at(organisation_id, site_id, item["session"])
     if row.deleted_at is not None:
         return
-    here = list_touched(organisation_id, [row.id]).get(row.id)
-    if list(here.facts if here else ()) != item["facts"]:
-        raise ImpactChanged("Somebody booked or cancelled meanwhile, so it was left as it was.")
     if item["do"] == "cancel":
         _cancel(organisation_id, site_id, item, now)
     else:
@@ -95,6 +92,7 @@ def carry_out_one(organisation_id: str, site_id: str, item: Any, now: dt.datetim
 def _cancel(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
     at = (organisation_id, site_id, item["session"])
     mark = find_cancellable_session(*at, now=now).impact.mark
+    _check_facts(organisation_id, item)
     cancel_session(
         *at,
         reason=item["reason"],
@@ -109,6 +107,7 @@ def _go_along(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -
     at = (organisation_id, site_id, item["session"])
     wish = _wish_of(item["wish"])
     impact = find_edit(*at, wish, now=now).impact
+    _check_facts(organisation_id, item)
     _check_unchanged(impact.before, item)
     apply_edit(*at, wish, seen=impact.mark, now=now)
     with transaction():
@@ -120,6 +119,16 @@ def _go_along(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -
             OVERRIDES.get(it, it) for it, value in item["wish"].items() if now_is[it] == value
         }
         row.overridden = sorted({*row.overridden} - follows)
+
+
+def _check_facts(organisation_id: str, item: Any) -> None:
+    """Whether the same are on it as when staff chose (S3).
+
+    Asked after the mark of the deed is taken: who comes later changes that one.
+    """
+    here = list_touched(organisation_id, [item["session"]]).get(item["session"])
+    if list(here.facts if here else ()) != item["facts"]:
+        raise ImpactChanged("Somebody booked or cancelled meanwhile, so it was left as it was.")
 
 
 def _check_unchanged(values: SessionValues, item: Any) -> None:

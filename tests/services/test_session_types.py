@@ -241,13 +241,15 @@ def test_r15_a_copy_takes_rules_and_series_only_when_asked_and_never_sessions(ct
         (4800, []), (3000, ["monday"]),
     ]  # fmt: skip
     # Its series produce sessions of their own; the single session of the source is not copied.
-    names = db.session.scalars(
-        sa.select(Session.session_type_name).where(
+    made = db.session.execute(
+        sa.select(Session.session_type_name, Session.start_time).where(
             Session.organisation_id == kind.organisation_id, Session.session_type_id == full
         )
     ).all()
-    assert set(names) == {"Twin"}
-    assert len(names) >= 16
+    assert {row.session_type_name for row in made} == {"Twin"}
+    # What the source had before today the copy never had.
+    assert min(row.start_time for row in made) > NOW
+    assert len(made) == 15
 
 
 def test_the_check_list_reads_its_facts_from_the_database(ctx):
