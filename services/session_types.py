@@ -429,7 +429,7 @@ def _taken() -> RuleBroken:
 
 
 def _followers(organisation_id: str, type_id: str, now: dt.datetime) -> tuple[Any, ...]:
-    """Coming sessions of the type that nobody has booked, holds or waits for."""
+    """Coming sessions of the type that nobody has booked, holds, waits for or is promised (S2)."""
     wanted = (
         sa.select(SessionBooking.id)
         .where(
@@ -448,6 +448,7 @@ def _followers(organisation_id: str, type_id: str, now: dt.datetime) -> tuple[An
         sa.or_(Session.deleted_at.is_(None), Session.withdrawn_by.is_not(None)),
         sa.not_(sa.cast(Session.overridden, sa.Text).contains('"duration"')),
         sa.not_(wanted),
+        Session.places_kept == 0,
     )
 
 

@@ -77,6 +77,7 @@ def test_another_length_reaches_coming_sessions_that_nobody_booked_or_changed(ct
     )
     by_hand = make_session(kind, local_start="2026-06-17T10:00", deleted_at=NOW)
     elsewhere = make_session(make_type(), local_start="2026-06-12T10:00")
+    promised = make_session(kind, local_start="2026-06-18T10:00", places_kept=1)
     make_order(sold)
     saved = change(kind, duration="90")
     assert saved.sessions == 2
@@ -88,12 +89,13 @@ def test_another_length_reaches_coming_sessions_that_nobody_booked_or_changed(ct
             for name, slot in (
                 ("past", past), ("free", free), ("sold", sold), ("own", own), ("other", other),
                 ("with_series", with_series), ("by_hand", by_hand), ("elsewhere", elsewhere),
+                ("promised", promised),
             )
         )
     }  # fmt: skip
     assert minutes == {
         "past": 120, "free": 90, "sold": 120, "own": 120, "other": 90, "with_series": 90,
-        "by_hand": 120, "elsewhere": 120,
+        "by_hand": 120, "elsewhere": 120, "promised": 120,
     }  # fmt: skip
     # What is written in one statement reads like what is written one by one.
     twin = make_session(kind, local_start="2026-10-25T00:30")
