@@ -19,12 +19,12 @@ from factories import (
 
 from domain.editing import EditedMeanwhile
 from domain.eligibility import Viewer
-from domain.errors import ImpactChanged, NotFound
+from domain.errors import ImpactChanged, NotBookable, NotFound
 from domain.local_time import end_of
 from domain.session_types import ACCESS, DETAILS, WrongFields
 from models import Media, RecurrenceGroup, Room, Session, SessionType, Site, db, new_uuid
 from services.basket import hold_places
-from services.checkout import find_order
+from services.checkout import confirm_order, find_order
 from services.facts import venue_of
 from services.media import delete_media
 from services.session_types import find_type, mark_of_part, save_type, values_of
@@ -176,6 +176,16 @@ def test_r14_archiving_takes_series_and_unsold_sessions_and_leaves_the_sold(ctx)
     assert [fetch(Session, one.id).deleted_at for one in (past, sold, held)] == [None] * 3
     assert fetch(RecurrenceGroup, group.id).deleted_at == NOW
     archive_type(*here(kind), seen="anything", now=NOW)
+
+
+def test_what_is_in_a_basket_can_not_be_confirmed_once_its_type_is_archived(ctx):
+    kind = make_type()
+    slot = make_session(kind)
+    secret = hold(slot)
+    archive(kind)
+    with pytest.raises(NotBookable, match="no longer offered"):
+        confirm_order(slot.organisation_id, secret, name="Ana", email="a@example.com", now=NOW)
+    assert fetch(Session, slot.id).deleted_at is None
 
 
 def test_s2_archiving_leaves_a_session_whose_places_are_kept_for_a_private_link(ctx):
