@@ -71,6 +71,6 @@ def test_d5_no_name_becomes_markup_on_any_page(visitor, hostile):
             continue
         html = page.get_data(as_text=True)
         assert "<img src=x" not in html, url
-        assert '"\'>' not in html, url
+        assert "\"'>" not in html, url
         shown += "&lt;img src=x" in html
     assert shown > 25
