@@ -265,7 +265,7 @@ def _judge(found: _Findings, wanted: Wanted, one: Standing, now: dt.datetime) ->
         found.left.append(Left(one, "booked", target))
     elif target is not None:
         found.moved.append(Moved(one, target))
-    elif one.overridden and by == "series":
+    elif one.overridden and by != "archive":
         found.left.append(Left(one, "by_hand", None))
     else:
         found.withdrawn.append(Withdrawn(one, by))

@@ -111,6 +111,7 @@ def save_category(
     """Keep these values; absent ones stay (D4). Raises RuleBroken, EditedMeanwhile, NotFound."""
 
     def deed() -> None:
+        _lock(organisation_id)
         row = find_category(organisation_id, category_id, lock=True)
         kept = category_values(row)
         tidy = _tidy({**kept, **wanted})

@@ -65,7 +65,7 @@ def _make(content: bytes) -> Made:
     except UnidentifiedImageError as error:
         raise NotAPicture("Choose a JPEG, PNG, WebP or AVIF picture.") from error
     # What a broken file makes a decoder raise is not written down anywhere.
-    except (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError) as error:
+    except Exception as error:
         raise NotAPicture("That file is damaged or incomplete. Try saving it again.") from error
     widths = widths_of(image.width)
     files: list[tuple[int, str, bytes]] = []

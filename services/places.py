@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models import Session, SessionBooking, SessionType, db
+from models import Session, SessionBooking, SessionType, Site, db
 from services.link_places import end_use, kept_in_change, note_change
 
 HOLDING = ("new", "in_progress")
@@ -66,6 +66,18 @@ def lock_sessions(organisation_id: str, session_ids: Iterable[str]) -> None:
         .where(Session.organisation_id == organisation_id, Session.id.in_(set(session_ids)))
         .order_by(Session.id)
         .with_for_update(key_share=True)
+    ).all()
+
+
+def lock_site(organisation_id: str, site_id: str, *, shared: bool = False) -> None:
+    """Hold still what decides about a site's sessions: its zone, closed days, series and types.
+
+    Before every other lock (ADR 9). `shared`: for those who only read it to make or move one.
+    """
+    db.session.execute(
+        sa.select(Site.id)
+        .where(Site.organisation_id == organisation_id, Site.id == site_id)
+        .with_for_update(read=shared, key_share=not shared)
     ).all()
 
 

@@ -26,7 +26,7 @@ from models import (
 )
 from services.idempotency import once, retrying
 from services.rooms import Use, use_of
-from services.venue_settings import raise_site_revisions
+from services.venue_settings import lock_sites, raise_site_revisions
 
 PAGE = 50
 LONGEST_AWAY = dt.timedelta(days=732)
@@ -194,6 +194,8 @@ def save_practitioner(
     """
 
     def deed() -> None:
+        # Sites first (ADR 9): nobody puts them in charge of a session there meanwhile.
+        lock_sites(organisation_id)
         person = find_practitioner(organisation_id, site_id, person_id, lock=True)
         kept = practitioner_values(person, may_set)
         tidy = _tidy({**kept, **wanted})
@@ -237,6 +239,7 @@ def archive_practitioner(
     """
 
     def deed() -> None:
+        lock_sites(organisation_id)
         person = find_practitioner(organisation_id, site_id, person_id, lock=True)
         if person.deleted_at is not None:
             return

@@ -24,7 +24,7 @@ from models import (
 )
 from services.idempotency import once
 from services.ordering import step_row
-from services.venue_settings import load_site, raise_site_revisions
+from services.venue_settings import load_site, lock_sites, raise_site_revisions
 
 PAGE = 50
 ROOM_FIELDS = ("name", "zone_id", "cap", "turnaround", "colour")
@@ -179,6 +179,8 @@ def save_room(
     Absent ones stay as they are (D4). Raises RuleBroken, EditedMeanwhile, NotFound.
     """
     with transaction():
+        # The site first (ADR 9): nobody puts a series or a session there meanwhile.
+        lock_sites(organisation_id, [site_id])
         room = find_room(organisation_id, site_id, room_id, lock=True)
         kept = room_values(room)
         tidy = _tidy({**kept, **wanted})
@@ -225,6 +227,8 @@ def archive_room(organisation_id: str, site_id: str, room_id: str, *, now: dt.da
     Raises WrongState while coming sessions or live series need it, NotFound.
     """
     with transaction():
+        # The site first (ADR 9): nobody puts a series or a session there meanwhile.
+        lock_sites(organisation_id, [site_id])
         room = find_room(organisation_id, site_id, room_id, lock=True)
         if room.deleted_at is not None:
             return
@@ -241,6 +245,8 @@ def archive_room(organisation_id: str, site_id: str, room_id: str, *, now: dt.da
 def restore_room(organisation_id: str, site_id: str, room_id: str) -> None:
     """An archived room can be used again; a live one stays as it is (R11). Raises NotFound."""
     with transaction():
+        # The site first (ADR 9): nobody puts a series or a session there meanwhile.
+        lock_sites(organisation_id, [site_id])
         room = find_room(organisation_id, site_id, room_id, lock=True)
         if room.deleted_at is not None:
             room.deleted_at = None
@@ -357,6 +363,7 @@ def save_zone(organisation_id: str, site_id: str, zone_id: str, name: str, *, se
     """Another name; raises RuleBroken, EditedMeanwhile, NotFound."""
     tidy = check_title(name, who="the zone's name")
     with transaction():
+        lock_sites(organisation_id, [site_id])
         zone = find_zone(organisation_id, site_id, zone_id, lock=True)
         check_edit({"name": zone.name}, {"name": tidy}, seen)
         zone.name = tidy

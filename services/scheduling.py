@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,11 +26,10 @@ from models import (
     Site,
     db,
     new_object_id,
-    transaction,
     unbound,
 )
 from services.idempotency import retrying
-from services.places import raise_revision
+from services.places import lock_site, raise_revision
 
 _ROWS_AT_A_TIME = 5000
 
@@ -49,14 +49,17 @@ class Origin:
     waitlist_enabled: bool
 
 
-def produce_sessions(organisation_id: str, group_id: str, *, now: dt.datetime) -> int:
-    """Make the sessions of one series that do not stand yet, past ones too; the number made (S1).
+def produce_sessions(
+    organisation_id: str, group_id: str, *, now: dt.datetime, makes_past: bool = True
+) -> int:
+    """Make the sessions of one series that do not stand yet; the number made (S1).
 
-    What stands is not touched: for a history that is loaded. Raises NotFound.
+    What stands is not touched. `makes_past`: past ones too, for a history that is loaded.
+    Raises NotFound.
     """
 
     def deed() -> int:
-        return _make_missing(organisation_id, group_id, now, makes_past=True)
+        return _make_missing(organisation_id, group_id, now, makes_past=makes_past)
 
     return retrying(deed)
 
@@ -73,8 +76,7 @@ def roll_horizon_forward(*, now: dt.datetime) -> int:
     db.session.rollback()
     made = 0
     for organisation_id, group_id in groups:
-        with transaction():
-            made += _make_missing(organisation_id, group_id, now, makes_past=False)
+        made += retrying(partial(_make_missing, organisation_id, group_id, now, makes_past=False))
     return made
 
 
@@ -272,7 +274,9 @@ def apply_plan(
 def _make_missing(
     organisation_id: str, group_id: str, now: dt.datetime, *, makes_past: bool
 ) -> int:
-    # Locked: a series that is archived, or a day that closes, meanwhile gets no new sessions.
+    # The site first (ADR 9): whoever closes a day, moves the series or ends it meanwhile waits,
+    # or is seen.
+    lock_site(organisation_id, load_wanted(organisation_id, group_id)[0].site_id)
     origin, wanted = load_wanted(organisation_id, group_id, is_locked=True)
     if not wanted.is_live:
         return 0

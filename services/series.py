@@ -38,7 +38,7 @@ from models import (
 )
 from services.clashes import list_clashes
 from services.idempotency import once, retrying
-from services.places import raise_revision
+from services.places import lock_site, raise_revision
 from services.scheduling import apply_plan, is_sold, load_closed_days, load_standing, origin_of
 from services.series_choices import (
     Aftermath,
@@ -247,7 +247,7 @@ def create_series(
     """
 
     def deed() -> str:
-        _lock_site(organisation_id, site_id)
+        lock_site(organisation_id, site_id)
         scene = _scene(organisation_id, site_id, type_id=type_id, group_id="", wish=wish)
         if scene.kind.deleted_at is not None:
             raise WrongState("This session type is archived. Restore it first.")
@@ -292,7 +292,7 @@ def save_series(
 
     def deed() -> tuple[Plan, str | None]:
         items.clear()
-        _lock_site(organisation_id, site_id)
+        lock_site(organisation_id, site_id)
         _lock_group(organisation_id, group_id)
         scene = _scene(organisation_id, site_id, type_id="", group_id=group_id, wish=wish)
         group = _live(scene)
@@ -377,7 +377,7 @@ def _turn(
     now: dt.datetime,
 ) -> Plan:
     def deed() -> Plan:
-        _lock_site(organisation_id, site_id)
+        lock_site(organisation_id, site_id)
         _lock_group(organisation_id, group_id)
         group = find_series(organisation_id, site_id, group_id)
         if (group.deleted_at is None) == is_live:
@@ -617,15 +617,6 @@ def _live(scene: _Scene) -> RecurrenceGroup:
     if scene.group is None or scene.group.deleted_at is not None:
         raise WrongState("This series is archived. Restore it before you change it.")
     return scene.group
-
-
-def _lock_site(organisation_id: str, site_id: str) -> None:
-    """Saving a series and closing a day wait for each other: neither misses the other's rows."""
-    db.session.execute(
-        sa.select(Site.id)
-        .where(Site.organisation_id == organisation_id, Site.id == site_id)
-        .with_for_update(key_share=True)
-    ).all()
 
 
 def _lock_group(organisation_id: str, group_id: str) -> None:

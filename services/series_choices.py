@@ -5,18 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import sqlalchemy as sa
-
 from domain.errors import ImpactChanged, RuleBroken
-from domain.series_changes import Left
-from domain.session_edits import CLEAR, SessionWish
+from domain.series_changes import Left, Slot
+from domain.session_edits import CLEAR, OVERRIDES, SessionValues, SessionWish
 from domain.session_edits import Choice as BookingChoice
 from domain.words import say_day, say_time
-from models import Session, db, transaction
+from models import db, transaction
 from services.lines import load_session_at
 from services.long_works import begin
+from services.places import lock_sessions
 from services.session_changes import cancel_session, find_cancellable_session
-from services.session_edits import apply_edit, find_edit
+from services.session_edits import apply_edit, find_edit, values_of
 from services.touched import Touched, list_touched
 
 SESSION_CHOICES = "session_choices"
@@ -24,6 +23,8 @@ SESSION_CHOICES = "session_choices"
 
 AT_ONCE = 10
 """So many sessions are dealt with while the page waits; more become a long work."""
+
+_WISHED_AS = {kept: wished for wished, kept in OVERRIDES.items()}
 
 Choice = Literal["keep", "along", "move", "cancel"]
 
@@ -69,6 +70,7 @@ def item_of(
     return {
         "name": f"{name}, {say_day(local.date())}, {say_time(local)}",
         "session": left.standing.id,
+        "was": _slot_values(left.standing.slot),
         "do": do,
         "to": to,
         "facts": list(touched.facts) if touched else [],
@@ -81,29 +83,33 @@ def item_of(
 def carry_out_one(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
     """Do what was chosen for one session; doing it again changes nothing. A step of a long work.
 
-    Raises RuleBroken, ImpactChanged among them when somebody booked since it was chosen (S3).
+    Raises RuleBroken, ImpactChanged among them when somebody booked since it was chosen, or
+    changed the session by hand (S2, S3).
     """
     db.session.rollback()
     row = load_session_at(organisation_id, site_id, item["session"])
     if row.deleted_at is not None:
         return
-    here = list_touched(organisation_id, [row.id]).get(row.id)
-    if list(here.facts if here else ()) != item["facts"]:
-        raise ImpactChanged("Somebody booked or cancelled meanwhile, so it was left as it was.")
     if item["do"] == "cancel":
         _cancel(organisation_id, site_id, item, now)
     elif item["do"] == "move":
         _move_away(organisation_id, site_id, item, now)
     else:
-        _go_along(organisation_id, site_id, item, list(row.overridden), now)
+        _go_along(organisation_id, site_id, item, now)
 
 
 def _cancel(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
     at = (organisation_id, site_id, item["session"])
     mark = find_cancellable_session(*at, now=now).impact.mark
-    cancel_session(*at, reason=item["reason"], seen=mark, now=now)
-    # What went with its series or day comes back with it.
-    _note(organisation_id, item["session"], withdrawn_by=item["withdrawn_by"])
+    _check_facts(organisation_id, item)
+    cancel_session(
+        *at,
+        reason=item["reason"],
+        seen=mark,
+        check=lambda row: _check_unchanged(values_of(row), item),
+        withdrawn_by=item["withdrawn_by"],
+        now=now,
+    )
 
 
 def _move_away(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
@@ -111,46 +117,72 @@ def _move_away(organisation_id: str, site_id: str, item: Any, now: dt.datetime) 
     if not item["to"]:
         raise RuleBroken("No other session near by has room for everybody, so it was left.")
     at, wish = (organisation_id, site_id, item["session"]), SessionWish(cancels=True)
-    mark = find_edit(*at, wish, now=now).impact.mark
-    everybody = BookingChoice("move", item["to"])
-    apply_edit(*at, wish, default=everybody, seen=mark, reason=item["reason"], now=now)
-    _note(organisation_id, item["session"], withdrawn_by=item["withdrawn_by"])
+    impact = find_edit(*at, wish, now=now).impact
+    _check_facts(organisation_id, item)
+    _check_unchanged(impact.before, item)
+    apply_edit(
+        *at,
+        wish,
+        default=BookingChoice("move", item["to"]),
+        seen=impact.mark,
+        reason=item["reason"],
+        withdrawn_by=item["withdrawn_by"],
+        now=now,
+    )
 
 
-def _go_along(
-    organisation_id: str, site_id: str, item: Any, by_hand: list[str], now: dt.datetime
-) -> None:
+def _go_along(organisation_id: str, site_id: str, item: Any, now: dt.datetime) -> None:
     at = (organisation_id, site_id, item["session"])
     wish = _wish_of(item["wish"])
-    mark = find_edit(*at, wish, now=now).impact.mark
-    apply_edit(*at, wish, seen=mark, now=now)
-    # It says what its series says: the series may change it again.
-    _note(organisation_id, item["session"], overridden=by_hand)
-
-
-def _note(organisation_id: str, session_id: str, **values: Any) -> None:
+    impact = find_edit(*at, wish, now=now).impact
+    _check_facts(organisation_id, item)
+    _check_unchanged(impact.before, item)
+    apply_edit(*at, wish, seen=impact.mark, now=now)
     with transaction():
-        db.session.execute(
-            sa.update(Session)
-            .where(Session.organisation_id == organisation_id, Session.id == session_id)
-            .values(**values),
-            execution_options={"synchronize_session": False},
-        )
+        lock_sessions(organisation_id, [item["session"]])
+        row = load_session_at(*at)
+        now_is = _slot_values(values_of(row))
+        # It says what its series says: the series may change it again.
+        follows = {
+            OVERRIDES.get(it, it) for it, value in item["wish"].items() if now_is[it] == value
+        }
+        row.overridden = sorted({*row.overridden} - follows)
 
 
-def _wish_values(left: Left) -> dict[str, Any]:
-    slot, changes = left.slot, left.changes
-    if slot is None:
-        return {}
-    values: dict[str, Any] = {
+def _check_facts(organisation_id: str, item: Any) -> None:
+    """Whether the same are on it as when staff chose (S3).
+
+    Asked after the mark of the deed is taken: who comes later changes that one.
+    """
+    here = list_touched(organisation_id, [item["session"]]).get(item["session"])
+    if list(here.facts if here else ()) != item["facts"]:
+        raise ImpactChanged("Somebody booked or cancelled meanwhile, so it was left as it was.")
+
+
+def _check_unchanged(values: SessionValues, item: Any) -> None:
+    """Whether it still stands where it stood when staff chose, or goes already (S2)."""
+    now_is, wish = _slot_values(values), item["wish"]
+    was = item.get("was", now_is)
+    if any(now_is[it] not in (was[it], wish.get(it)) for it in wish or ("local_start",)):
+        raise ImpactChanged("Somebody changed it meanwhile, so it was left as it was.")
+
+
+def _slot_values(slot: Slot | SessionValues) -> dict[str, Any]:
+    return {
         "local_start": slot.local_start.isoformat(),
-        "duration": slot.minutes,
+        "duration": slot.minutes if isinstance(slot, Slot) else slot.duration,
         "room_id": slot.room_id,
         "practitioner_id": slot.practitioner_id,
         "capacity": slot.capacity,
     }
-    names = {"start_time": "local_start"}
-    return {names.get(it, it): values[names.get(it, it)] for it in changes}
+
+
+def _wish_values(left: Left) -> dict[str, Any]:
+    if left.slot is None:
+        return {}
+    values = _slot_values(left.slot)
+    names = [_WISHED_AS.get(it, it) for it in left.changes]
+    return {name: values[name] for name in names}
 
 
 def _wish_of(values: dict[str, Any]) -> SessionWish:

@@ -38,6 +38,7 @@ from services.places import (
     let_go_of_all_on,
     let_go_of_expired_on,
     lock_sessions,
+    lock_site,
     raise_revision,
     recount,
 )
@@ -92,13 +93,15 @@ def cancel_session(
     reason: str,
     seen: str,
     check: Callable[[Session], None] | None = None,
+    withdrawn_by: str | None = None,
     now: dt.datetime,
 ) -> None:
     """Cancel a session with its bookings, holds and waiting list (R12, M6).
 
     Every charge is taken back whatever the policy, so that what was paid is owed back (M4).
-    Repeating changes nothing. `check` may refuse the locked session too. Raises RuleBroken
-    without a reason, NotFound, WrongState, ImpactChanged when `seen` is not what it touches
+    Repeating changes nothing. `check` may refuse the locked session too; `withdrawn_by`
+    the series or closed day that it went with, and comes back with. Raises RuleBroken without a
+    reason, NotFound, WrongState, ImpactChanged when `seen` is not what it touches
     now (S3).
     """
     why = check_reason(reason)
@@ -121,7 +124,7 @@ def cancel_session(
             raise ImpactChanged
         sold = [line for line in lines if line.status == "confirmed"]
         row.deleted_at = row.updated_at = now
-        row.cancel_reason = why
+        row.cancel_reason, row.withdrawn_by = why, withdrawn_by
         db.session.flush()
         close_waiting(organisation_id, session_id, reason=why, now=now)
         let_go_of_all_on(organisation_id, session_id, by="venue", reason=why, now=now)
@@ -157,6 +160,8 @@ def restore_session(
     """
 
     def deed() -> None:
+        # Its type is not archived meanwhile.
+        lock_site(organisation_id, site_id, shared=True)
         lock_sessions(organisation_id, [session_id])
         row = load_session_at(organisation_id, site_id, session_id)
         if row.deleted_at is None:

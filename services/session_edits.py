@@ -43,7 +43,7 @@ from services.facts import rule_of
 from services.idempotency import retrying
 from services.lines import list_live_lines, load_session_at
 from services.moving import move
-from services.places import HOLDING, let_go, lock_sessions, raise_revision
+from services.places import HOLDING, let_go, lock_sessions, lock_site, raise_revision
 from services.session_changes import cancel_session, find_cancellable_session, lock_orders
 from services.waking import pass_on_expired, wake
 
@@ -88,6 +88,7 @@ def apply_edit(
     seen: str,
     reason: str = "",
     tells: bool = True,
+    withdrawn_by: str | None = None,
     now: dt.datetime,
 ) -> None:
     """Change the session: first the bookings that move or end, each by its own deed, then it.
@@ -96,7 +97,8 @@ def apply_edit(
     changed fields alone from now on (R5). Holds taken at the old time run out: they are rebuilt
     in one press. Raises ImpactChanged when `seen` is not what it touches now, or a booking came
     meanwhile (S3); ChoicesRefused when bookings could not follow: those that could have, the
-    session stays as it was. RuleBroken, NotFound, WrongState as `find_edit`.
+    session stays as it was. RuleBroken, NotFound, WrongState as `find_edit`. `withdrawn_by` is
+    kept with a cancelled session, and says who may bring it back (ADR 17).
     """
     editing = find_edit(organisation_id, site_id, session_id, wanted, now=now)
     if editing.impact.mark != seen:
@@ -111,7 +113,7 @@ def apply_edit(
     gone = _follow_choices(door, editing.impact, settled, seen, now)
     known = _Known(organisation_id, site_id, session_id, editing.impact.before, before, gone)
     if wanted.cancels:
-        _cancel(known, why, now)
+        _cancel(known, why, withdrawn_by, now)
     else:
         retrying(lambda: _change(known, wanted, tells, now))
 
@@ -349,15 +351,17 @@ def _check_unmoved(row: Session, seen: _Known, now: dt.datetime) -> list[Session
     return lines
 
 
-def _cancel(seen: _Known, why: str, now: dt.datetime) -> None:
+def _cancel(seen: _Known, why: str, withdrawn_by: str | None, now: dt.datetime) -> None:
     here = (seen.organisation_id, seen.site_id, seen.session_id)
     found = find_cancellable_session(*here, now=now)
     _check_unmoved(seen.load(), seen, now)
-    cancel_session(*here, reason=why, seen=found.impact.mark, now=now)
+    cancel_session(*here, reason=why, seen=found.impact.mark, withdrawn_by=withdrawn_by, now=now)
 
 
 def _change(seen: _Known, wanted: SessionWish, tells: bool, now: dt.datetime) -> None:
     organisation_id, session_id = seen.organisation_id, seen.session_id
+    # Its zone, rooms and people stay as they are checked.
+    lock_site(organisation_id, seen.site_id, shared=True)
     lock_orders(organisation_id, {line.order_id for line in _lines(seen.load(), now)})
     lock_sessions(organisation_id, [session_id])
     row = seen.load()

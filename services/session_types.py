@@ -31,7 +31,7 @@ from models import (
     new_object_id,
 )
 from services.idempotency import once, retrying
-from services.places import raise_revision
+from services.places import lock_site, raise_revision
 from services.private_links import new_key
 
 _COLUMNS = tuple(
@@ -176,7 +176,8 @@ def save_type(
 
     def deed() -> Saved:
         if "duration" in given:
-            # Sessions are locked before types (ADR 9).
+            # No session of the old length is made meanwhile; sessions before types (ADR 9).
+            lock_site(organisation_id, site_id)
             _lock_followers(organisation_id, type_id, now)
         row = lock_type(organisation_id, site_id, type_id)
         before = values_of(row)
@@ -428,7 +429,7 @@ def _taken() -> RuleBroken:
 
 
 def _followers(organisation_id: str, type_id: str, now: dt.datetime) -> tuple[Any, ...]:
-    """Coming sessions of the type that nobody has booked, holds or waits for."""
+    """Coming sessions of the type that nobody has booked, holds, waits for or is promised (S2)."""
     wanted = (
         sa.select(SessionBooking.id)
         .where(
@@ -447,6 +448,7 @@ def _followers(organisation_id: str, type_id: str, now: dt.datetime) -> tuple[An
         sa.or_(Session.deleted_at.is_(None), Session.withdrawn_by.is_not(None)),
         sa.not_(sa.cast(Session.overridden, sa.Text).contains('"duration"')),
         sa.not_(wanted),
+        Session.places_kept == 0,
     )
 
 

@@ -15,7 +15,7 @@ from models import Room, Session, SessionType, Site, db, new_object_id
 from services.clashes import list_clashes
 from services.facts import rule_of
 from services.idempotency import once
-from services.places import raise_revision
+from services.places import lock_site, raise_revision
 from services.schedule import find_closed_reason
 from services.session_edits import check_practitioner, find_room
 
@@ -79,6 +79,7 @@ def make_session(
     body["local_start"] = wanted.local_start.isoformat()
 
     def deed() -> str:
+        lock_site(organisation_id, site_id, shared=True)
         making, row = _look(organisation_id, site_id, wanted, now)
         if making.asks and making.mark != seen:
             raise LookFirst(making)

@@ -10,7 +10,13 @@ from domain.errors import ImpactChanged
 from domain.session_changes import mark_of
 from models import ClosedDay, RecurrenceGroup, Session, SessionBooking, SessionType, db
 from services.idempotency import retrying
-from services.places import HOLDING, let_go_of_expired_on, lock_sessions, raise_revision
+from services.places import (
+    HOLDING,
+    let_go_of_expired_on,
+    lock_sessions,
+    lock_site,
+    raise_revision,
+)
 from services.session_types import find_type, lock_type
 
 
@@ -46,6 +52,8 @@ def archive_type(
     """
 
     def deed() -> None:
+        # No session is made or brought back meanwhile.
+        lock_site(organisation_id, site_id)
         # Sessions before series and type (ADR 9); what is booked meanwhile changes the mark.
         lock_sessions(organisation_id, _coming_ids(organisation_id, type_id, now))
         row = lock_type(organisation_id, site_id, type_id)
@@ -84,6 +92,7 @@ def restore_type(organisation_id: str, site_id: str, type_id: str, *, now: dt.da
     """
 
     def deed() -> int:
+        lock_site(organisation_id, site_id)
         lock_sessions(organisation_id, _list_singles(organisation_id, type_id, now))
         row = lock_type(organisation_id, site_id, type_id)
         if row.deleted_at is not None:
@@ -176,8 +185,9 @@ def _coming_ids(organisation_id: str, type_id: str, now: dt.datetime) -> list[st
 
 
 def _stands(organisation_id: str, now: dt.datetime) -> Any:
-    """Somebody has booked the session, holds places on it or waits for one (ADR 17)."""
-    return (
+    """Somebody has booked the session, holds places on it, waits for one, or is promised some
+    by a private link (S2, ADR 17)."""
+    lines = (
         sa.select(SessionBooking.id)
         .where(
             SessionBooking.organisation_id == organisation_id,
@@ -193,6 +203,7 @@ def _stands(organisation_id: str, now: dt.datetime) -> Any:
         .correlate(Session)
         .exists()
     )
+    return sa.or_(lines, Session.places_kept > 0)
 
 
 def _going(organisation_id: str, type_id: str, now: dt.datetime) -> tuple[Any, ...]:

@@ -77,7 +77,7 @@ def copy_type(
     made_id = once(organisation_id, key, body, deed, now)
     if with_series:
         for group_id in _series_ids(organisation_id, made_id):
-            produce_sessions(organisation_id, group_id, now=now)
+            produce_sessions(organisation_id, group_id, now=now, makes_past=False)
     return made_id
 
 

@@ -336,10 +336,28 @@ RULES: dict[str, Callable[[Any], Any]] = {
 
 def raise_site_revisions(organisation_id: str, site_ids: Collection[str] | None = None) -> None:
     """What all pages of these sites show has changed (all sites: None); last in its transaction."""
-    bound = [Site.organisation_id == organisation_id]
-    if site_ids is not None:
-        bound.append(Site.id.in_(site_ids))
+    lock_sites(organisation_id, site_ids)
     db.session.execute(
-        sa.update(Site).where(*bound).values(revision=Site.revision + 1),
+        sa.update(Site)
+        .where(*_these(organisation_id, site_ids))
+        .values(revision=Site.revision + 1),
         execution_options={"synchronize_session": False},
     )
+
+
+def lock_sites(organisation_id: str, site_ids: Collection[str] | None = None) -> None:
+    """Lock sites (all: None) in order of id, before anything else of theirs (ADR 9)."""
+    db.session.execute(
+        sa.select(Site.id)
+        .where(*_these(organisation_id, site_ids))
+        .order_by(Site.id)
+        .with_for_update(key_share=True)
+    ).all()
+
+
+def _these(
+    organisation_id: str, site_ids: Collection[str] | None
+) -> tuple[sa.ColumnElement[bool], ...]:
+    if site_ids is None:
+        return (Site.organisation_id == organisation_id,)
+    return (Site.organisation_id == organisation_id, Site.id.in_(site_ids))

@@ -50,7 +50,8 @@ class SeriesForm(Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.days = [day for day in request.form.getlist("weekdays") if day in WEEKDAYS]
+        ticked = request.form.getlist("weekdays")
+        self.days = [day for day in WEEKDAYS if day in ticked]
         ids, texts = request.form.getlist("time_id"), request.form.getlist("time")
         self.starts = list(zip([*ids, *[""] * len(texts)], texts, strict=False))[:60]
 

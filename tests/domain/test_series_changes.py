@@ -104,11 +104,13 @@ def test_a_closed_day_is_skipped_with_its_reason():
     assert [(it.day, it.reason, it.sessions) for it in found.skipped] == [(FRIDAY, "Repairs", 1)]
 
 
-def test_a_session_moved_by_hand_to_a_closed_day_goes_with_that_day():
+def test_s2_a_session_moved_by_hand_to_a_closed_day_is_left_to_people():
     tomorrow = FRIDAY + dt.timedelta(days=1)
     moved = session(slot=slot(tomorrow), overridden=frozenset({"start_time"}))
     closed = replace(WANTED, closed={tomorrow: "Repairs"})
-    assert [one.by for one in plan(closed, moved).withdrawn] == ["closed_day"]
+    found = plan(closed, moved)
+    assert found.withdrawn == ()
+    assert [one.because for one in found.left] == ["by_hand"]
 
 
 def test_r5_a_session_changed_by_hand_follows_in_its_other_fields():

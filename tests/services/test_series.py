@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from domain.editing import EditedMeanwhile, mark_of_values
 from domain.errors import ImpactChanged, NotFound, WrongState
 from domain.series_patterns import SeriesRefused, SeriesWish, TimeWish
+from domain.session_edits import SessionWish
 from domain.words import WEEKDAYS
 from models import ClosedDay, LongWork, Session, SessionType, TimeOff, db
 from services.doctor import find_oversold, find_wrong_counters
@@ -41,7 +42,9 @@ from services.series import (
     save_series,
     wish_of,
 )
-from services.series_choices import AT_ONCE, Choices
+from services.series_choices import AT_ONCE, Choices, carry_out_one, item_of
+from services.session_edits import apply_edit, find_edit
+from services.touched import list_touched
 from services.work_steps import STEPS
 
 pytestmark = pytest.mark.usefixtures("ctx")
@@ -387,6 +390,56 @@ def test_t1_t2_both_clock_changes(first, starts, instants):
     odd = [(it.local_start.date(), it.kind) for it in outlook.plan.odd]
     kind = {3: "skipped", 10: "repeated"}[first.month]
     assert odd == ([(first + DAY, kind)] if starts.hour == 1 else [])
+
+
+def test_s2_what_was_changed_by_hand_since_it_was_chosen_is_left_as_it_is():
+    house = House()
+    moved, calm = (fetch(Session, row["id"]) for row in house.coming()[:2])
+    for row in (moved, calm):
+        make_order(row)
+    wish = house.wish(room_id=house.rooms[1].id, capacity=6)
+    left = house.preview(wish).plan.booked
+    touched = list_touched(house.here[0], [one.standing.id for one in left])
+    items = [
+        item_of(one, "Yoga", touched[one.standing.id], do="along", reason="", withdrawn_by=None)
+        for one in left
+    ]
+    own_room = make_room(house.site, name="Attic", cap=9)
+    edit_room = SessionWish(room_id=own_room.id)
+    mark = find_edit(*house.here, moved.id, edit_room, now=NOW).impact.mark
+    apply_edit(*house.here, moved.id, edit_room, seen=mark, now=NOW)
+    said = {}
+    for item in items:
+        try:
+            carry_out_one(*house.here, item, NOW)
+        except ImpactChanged as changed:
+            said[item["session"]] = changed.sentence
+    assert set(said) == {moved.id}
+    assert "changed it meanwhile" in said[moved.id]
+    assert fetch(Session, moved.id).room_id == own_room.id
+    assert fetch(Session, moved.id).overridden == ["room_id"]
+    assert (fetch(Session, calm.id).room_id, fetch(Session, calm.id).overridden) == (
+        house.rooms[1].id, [],
+    )  # fmt: skip
+    # Done again, as after a worker that died, it changes nothing.
+    carry_out_one(*house.here, next(it for it in items if it["session"] == calm.id), NOW)
+    assert fetch(Session, calm.id).overridden == []
+
+
+def test_s2_one_put_on_a_closed_day_by_hand_stays_there_when_its_series_is_saved():
+    house = House()
+    row = fetch(Session, house.coming()[0]["id"])
+    day = row.local_start.date() + 2 * DAY
+    save(
+        ClosedDay(
+            organisation_id=house.here[0], site_id=house.site.id, day=day, reason="", created_at=NOW
+        )
+    )
+    there = SessionWish(local_start=dt.datetime.combine(day, dt.time(11)))
+    mark = find_edit(*house.here, row.id, there, now=NOW).impact.mark
+    apply_edit(*house.here, row.id, there, seen=mark, now=NOW)
+    house.edit(capacity=5)
+    assert fetch(Session, row.id).deleted_at is None
 
 
 def test_r25_an_archived_series_comes_back_as_it_was():

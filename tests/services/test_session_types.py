@@ -20,7 +20,7 @@ from factories import (
 
 from domain.editing import EditedMeanwhile
 from domain.eligibility import Viewer
-from domain.errors import ImpactChanged, NotFound
+from domain.errors import ImpactChanged, NotBookable, NotFound
 from domain.local_time import end_of
 from domain.session_types import ACCESS, DETAILS, WrongFields
 from models import (
@@ -35,7 +35,7 @@ from models import (
     new_uuid,
 )
 from services.basket import hold_places
-from services.checkout import find_order
+from services.checkout import confirm_order, find_order
 from services.closed_days import reopen_day
 from services.facts import venue_of
 from services.media import delete_media
@@ -90,6 +90,7 @@ def test_another_length_reaches_coming_sessions_that_nobody_booked_or_changed(ct
     )
     by_hand = make_session(kind, local_start="2026-06-17T10:00", deleted_at=NOW)
     elsewhere = make_session(make_type(), local_start="2026-06-12T10:00")
+    promised = make_session(kind, local_start="2026-06-18T10:00", places_kept=1)
     make_order(sold)
     saved = change(kind, duration="90")
     assert saved.sessions == 2
@@ -101,12 +102,13 @@ def test_another_length_reaches_coming_sessions_that_nobody_booked_or_changed(ct
             for name, slot in (
                 ("past", past), ("free", free), ("sold", sold), ("own", own), ("other", other),
                 ("with_series", with_series), ("by_hand", by_hand), ("elsewhere", elsewhere),
+                ("promised", promised),
             )
         )
     }  # fmt: skip
     assert minutes == {
         "past": 120, "free": 90, "sold": 120, "own": 120, "other": 90, "with_series": 90,
-        "by_hand": 120, "elsewhere": 120,
+        "by_hand": 120, "elsewhere": 120, "promised": 120,
     }  # fmt: skip
     # What is written in one statement reads like what is written one by one.
     twin = make_session(kind, local_start="2026-10-25T00:30")
@@ -189,6 +191,27 @@ def test_r14_archiving_takes_series_and_unsold_sessions_and_leaves_the_sold(ctx)
     archive_type(*here(kind), seen="anything", now=NOW)
 
 
+def test_what_is_in_a_basket_can_not_be_confirmed_once_its_type_is_archived(ctx):
+    kind = make_type()
+    slot = make_session(kind)
+    secret = hold(slot)
+    archive(kind)
+    with pytest.raises(NotBookable, match="no longer offered"):
+        confirm_order(slot.organisation_id, secret, name="Ana", email="a@example.com", now=NOW)
+    assert fetch(Session, slot.id).deleted_at is None
+
+
+def test_s2_archiving_leaves_a_session_whose_places_are_kept_for_a_private_link(ctx):
+    kind = make_type()
+    kept = make_session(kind, capacity=4, places_kept=2)
+    other = make_session(kind, local_start="2026-06-13T18:00")
+    found = find_archiving(*here(kind), now=NOW)
+    assert (found.cancelled, found.standing) == (1, 1)
+    archive(kind)
+    assert fetch(Session, kept.id).deleted_at is None
+    assert fetch(Session, other.id).deleted_at == NOW
+
+
 def test_c12_restoring_a_type_leaves_its_series_archived(ctx):
     kind = make_type()
     group = make_group(kind, make_room(fetch_site(kind)))
@@ -261,13 +284,15 @@ def test_r15_a_copy_takes_rules_and_series_only_when_asked_and_never_sessions(ct
         (4800, []), (3000, ["monday"]),
     ]  # fmt: skip
     # Its series produce sessions of their own; the single session of the source is not copied.
-    names = db.session.scalars(
-        sa.select(Session.session_type_name).where(
+    made = db.session.execute(
+        sa.select(Session.session_type_name, Session.start_time).where(
             Session.organisation_id == kind.organisation_id, Session.session_type_id == full
         )
     ).all()
-    assert set(names) == {"Twin"}
-    assert len(names) >= 16
+    assert {row.session_type_name for row in made} == {"Twin"}
+    # What the source had before today the copy never had.
+    assert min(row.start_time for row in made) > NOW
+    assert len(made) == 15
 
 
 def test_the_check_list_reads_its_facts_from_the_database(ctx):

@@ -1,8 +1,10 @@
 """Pictures: uploaded, made anew, shown in the shop, described, deleted when nothing shows them."""
 
 import io
+import random
 import struct
 import zlib
+from contextlib import suppress
 
 import pytest
 from factories import ANYWHERE, fetch, make_session, make_site, make_staff, make_type
@@ -10,8 +12,9 @@ from PIL import Image
 from web.conftest import Page, check_page
 
 from blueprints.clock import read_clock
-from domain.pictures import MAX_BYTES
+from domain.pictures import MAX_BYTES, NotAPicture
 from models import Media, MediaFile, SessionType, db
+from services.pictures import make_picture
 
 
 @pytest.fixture
@@ -152,6 +155,18 @@ def test_bad_uploads_are_refused_with_a_sentence_and_keep_nothing(
     assert page.one("#alt")["value"] == "Steam over water"
     assert page.soup.title.get_text().startswith("Error:")
     assert make(lambda: db.session.query(Media).execution_options(**ANYWHERE).count()) == 0
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_however_a_file_is_damaged_it_is_a_picture_or_refused(kind):
+    chance = random.Random(3)  # noqa: S311 - the same damage every time
+    whole = drawn(kind, (60, 40))
+    for _ in range(120):
+        content = bytearray(whole)
+        for _ in range(chance.choice((1, 3, 20))):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        with suppress(NotAPicture):
+            make_picture(bytes(content))
 
 
 def test_a_body_beyond_all_measure_is_refused_unread(maren):
