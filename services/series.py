@@ -48,6 +48,7 @@ from services.series_choices import (
     item_of,
     plan_aftermath,
 )
+from services.session_targets import Leaving, MoveTarget, list_targets_of_type, share_out
 from services.touched import Touched, list_touched
 
 NEW = "new "
@@ -63,6 +64,8 @@ class Outlook:
     outside: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     touched: dict[str, Touched] = field(default_factory=dict)
+    # Where the guests of a session that goes could go: the nearest one with room for them.
+    nearest: dict[str, MoveTarget] = field(default_factory=dict)
     # An open series is made up to this day for now (S5).
     until: dt.date | None = None
 
@@ -70,7 +73,9 @@ class Outlook:
     def mark(self) -> str:
         """Other sessions, bookings on them, or clashes make another one (S3)."""
         facts = [fact for one in self.touched.values() for fact in one.facts]
-        return mark_of([self.plan.mark, *sorted(facts), *sorted(it.fact for it in self.clashes)])
+        moves = [f"{key} to {self.nearest[key].id}" for key in sorted(self.nearest)]
+        clashes = sorted(it.fact for it in self.clashes)
+        return mark_of([self.plan.mark, *sorted(facts), *clashes, *moves])
 
 
 @dataclass(frozen=True, slots=True)
@@ -490,14 +495,35 @@ def _lay_out(
     )
     plan = plan_series(wanted, standing, now=now, today=local_day(now, zone))
     is_open = wish.recurrence_end is None and not wish.missing
+    touched = list_touched(organisation_id, [one.standing.id for one in plan.booked])
     return Outlook(
         plan=plan,
         clashes=_clashes(scene, plan),
         outside=list_early_and_late(wish, scene.site.opening_hours),
         missing=wish.missing,
-        touched=list_touched(organisation_id, [one.standing.id for one in plan.booked]),
+        touched=touched,
+        nearest=_nearest(scene, plan, touched, now),
         until=local_day(now, zone) + HORIZON if is_open else None,
     )
+
+
+def _nearest(
+    scene: _Scene, plan: Plan, touched: dict[str, Touched], now: dt.datetime
+) -> dict[str, MoveTarget]:
+    """For each booked session that is no longer wanted, where all its guests fit."""
+    leaving = [
+        Leaving(one.standing.id, scene.kind.id, one.standing.slot.local_start)
+        for one in plan.booked
+        if one.slot is None
+    ]
+    guests = {key: one.guests for key, one in touched.items()}
+    if not any(guests.get(one.id) for one in leaving):
+        return {}
+    going = [*(one.id for one in leaving), *(one.standing.id for one in plan.withdrawn)]
+    targets = list_targets_of_type(
+        scene.kind.organisation_id, scene.site.id, scene.kind.id, without=going, now=now
+    )
+    return share_out(leaving, guests, {scene.kind.id: targets})
 
 
 def _clashes(scene: _Scene, plan: Plan) -> tuple[Clash, ...]:
@@ -590,7 +616,7 @@ def _write_times(
 def _items(scene: _Scene, outlook: Outlook, choices: Choices) -> list[dict[str, Any]]:
     """What staff chose for the booked ones, other than leaving them as they are."""
     chosen = [(one, _choice(one, choices)) for one in outlook.plan.booked]
-    cancels = any(do == "cancel" for _, do in chosen)
+    cancels = any(do in ("cancel", "move") for _, do in chosen)
     reason = check_reason(choices.reason) if cancels else "The series was changed."
     return [
         item_of(
@@ -601,6 +627,7 @@ def _items(scene: _Scene, outlook: Outlook, choices: Choices) -> list[dict[str, 
             reason=reason,
             # One that is wanted and cancelled all the same stays away, as by hand.
             withdrawn_by=None if one.slot else "series",
+            to=outlook.nearest[one.standing.id].id if one.standing.id in outlook.nearest else "",
         )
         for one, do in chosen
         if do != "keep"
@@ -608,9 +635,10 @@ def _items(scene: _Scene, outlook: Outlook, choices: Choices) -> list[dict[str, 
 
 
 def _choice(left: Left, choices: Choices) -> Choice:
-    """Along goes only what the series still wants."""
+    """Along goes only what the series still wants; the guests of the others can move away."""
     do = choices.of(left.standing.id)
-    return "keep" if do == "along" and left.slot is None else do
+    fits = {"along": left.slot is not None, "move": left.slot is None}
+    return do if fits.get(do, True) else "keep"
 
 
 def _live(scene: _Scene) -> RecurrenceGroup:

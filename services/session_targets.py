@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -24,6 +25,14 @@ class MoveTarget:
     local_start: dt.datetime
     left: int
     room: str
+
+
+class Leaving(NamedTuple):
+    """A session whose guests look for another one."""
+
+    id: str
+    session_type_id: str
+    local_start: dt.datetime
 
 
 def list_move_targets(
@@ -112,8 +121,39 @@ def list_targets_around(
     return found
 
 
+def list_targets_of_type(
+    organisation_id: str,
+    site_id: str,
+    session_type_id: str,
+    *,
+    without: Collection[str],
+    now: dt.datetime,
+) -> list[MoveTarget]:
+    """Coming sessions of a type with room, those left out that are about to go; one query."""
+    left = Session.capacity - Session.places_taken - Session.places_kept
+    rows = db.session.execute(
+        sa.select(Session.id, Session.local_start, left, sa.func.coalesce(Room.name, ""))
+        .join(Room, Session.room_id == Room.id, isouter=True)
+        .where(
+            Session.organisation_id == organisation_id,
+            Session.site_id == site_id,
+            Session.session_type_id == session_type_id,
+            Session.deleted_at.is_(None),
+            Session.start_time > now,
+            left > 0,
+            sa.or_(Session.max_baskets.is_(None), Session.parties_taken < Session.max_baskets),
+        )
+        .order_by(Session.local_start, Session.id)
+        .limit(MOST_AROUND)
+    )
+    gone = set(without)
+    return [MoveTarget(*row) for row in rows if row[0] not in gone]
+
+
 def share_out(
-    rows: Sequence[Session], guests: Mapping[str, int], targets: Mapping[str, Sequence[MoveTarget]]
+    rows: Sequence[Session | Leaving],
+    guests: Mapping[str, int],
+    targets: Mapping[str, Sequence[MoveTarget]],
 ) -> dict[str, MoveTarget]:
     """For each session with guests the nearest one that takes them all, each place given once."""
     free = {one.id: one.left for several in targets.values() for one in several}

@@ -11,7 +11,7 @@ from domain.series_patterns import SeriesRefused, SeriesWish, TimeWish
 from domain.words import WEEKDAYS, say_time
 from services.series_choices import Choice, Choices
 
-CHOICES = ("keep", "along", "cancel")
+CHOICES = ("keep", "along", "move", "cancel")
 CLOSING = ("keep", "move", "cancel")
 
 

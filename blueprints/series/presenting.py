@@ -9,6 +9,7 @@ from domain.clashes import Clash
 from domain.series_changes import Left, Made, Moved, Slot
 from domain.words import count, full_stop, say_time, say_weekday_short
 from services.series import Outlook
+from services.session_targets import MoveTarget
 from services.touched import Touched
 
 MOST_LINES = 60
@@ -37,6 +38,8 @@ class BookedLine:
     change: str
     touched: Touched
     is_wanted: bool
+    nearest: str = ""
+    """Where all its guests could go, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,15 @@ def _booked(one: Left, outlook: Outlook, names: Mapping[str, str]) -> BookedLine
         change=say_changes(was, one.slot, one.changes, names) if one.slot else "no longer wanted",
         touched=outlook.touched.get(one.standing.id, Touched(one.standing.id)),
         is_wanted=one.slot is not None,
+        nearest=_where(outlook.nearest.get(one.standing.id)),
     )
+
+
+def _where(target: MoveTarget | None) -> str:
+    if target is None:
+        return ""
+    start = target.local_start
+    return f"Move all to {say_weekday_short(start.date())}, {say_time(start)} ({target.left} left)"
 
 
 def _listed(parts: tuple[str, ...]) -> str:

@@ -18,6 +18,7 @@ from factories import (
 )
 
 from blueprints.clock import read_clock
+from domain.words import say_time, say_weekday_short
 from models import ClosedDay, RecurrenceGroup, Session, SessionBooking, SessionType, Site, db
 from services.scheduling import produce_sessions
 
@@ -283,6 +284,38 @@ def test_s2_booked_sessions_are_kept_moved_along_or_cancelled(staff, shop, make)
         ).all()
     )
     assert ended == ["venue"]
+
+
+def test_m7_guests_of_sessions_that_go_move_to_the_nearest_that_has_room(staff, shop, make):
+    ids = [book(make, shop, number) for number in (0, 2)]
+    fields = sent(staff.get(editor(shop)), time=["18:00"], time_id=[sent_id(staff, shop, 1)])
+    fields, shown = preview(staff, editor(shop), fields)
+    assert [tag.text for tag in shown.soup.select(".booked-one option[value=move]")] == [
+        f"Move all to {said} (8 left)" for said in evenings(make, shop, (1, 3))
+    ]
+    staff.post(editor(shop), {**fields, "all": "move"}, 422)
+    staff.post(editor(shop), {**fields, "all": "move", "reason": "No more mornings"}, 303)
+    found = {row["id"]: row for row in rows(make, shop)}
+    assert [found[session_id]["live"] for session_id in ids] == [False, False]
+    stands = make(
+        lambda: db.session.execute(
+            sa.select(Session.start_time, SessionBooking.cancelled_at)
+            .join(Session, Session.id == SessionBooking.session_id)
+            .order_by(Session.start_time),
+            execution_options=ANYWHERE,
+        ).all()
+    )
+    assert [(start.hour in (17, 18), gone) for start, gone in stands] == [(True, None)] * 2
+
+
+def sent_id(staff, shop, number):
+    return sent(staff.get(editor(shop)))["time_id"][number]
+
+
+def evenings(make, shop, numbers):
+    found = rows(make, shop)
+    starts = [found[number]["start"] for number in numbers]
+    return [f"{say_weekday_short(start.date())}, {say_time(start)}" for start in starts]
 
 
 def test_cancelling_booked_sessions_needs_a_reason(staff, shop, make):
