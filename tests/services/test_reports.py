@@ -138,10 +138,11 @@ class House:
         # A fee or a discount of the whole order, and money that was taken and given back.
         extra = chance.choice((0, 0, 0, 1500, -999))
         entries += [("charge" if extra > 0 else "adjustment", extra)] if extra else []
-        if chance.random() < 0.6:
-            entries.append(("payment", -chance.randint(1, 9000)))
-        if chance.random() < 0.2:
-            entries.append(("refund", chance.randint(1, 500)))
+        paid = chance.randint(1, 9000) if chance.random() < 0.6 else 0
+        entries.append(("payment", -paid))
+        # No more comes back than was taken: the database would refuse it.
+        if paid and chance.random() < 0.3:
+            entries.append(("refund", chance.randint(1, min(paid, 500))))
         for kind, amount in entries:
             if not amount:
                 continue
