@@ -24,7 +24,7 @@ def opened(path: str) -> Callable:
 def waiting_today(page: Page, shop) -> None:
     """With a party on a waitlist, and guests expected."""
     slot, _ = shop.full_session()
-    shop.wait(slot, "Maximiliana von Hohenfels-Waldenburg", 2)
+    shop.wait(slot, "Maximiliana von Hohenfels-Waldenburg", 1)
     shop.running_session()
     page.goto(f"{STAFF}/today")
     expect(page.locator("#attention")).to_be_visible()

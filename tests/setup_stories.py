@@ -66,7 +66,7 @@ def away_taken_out(page: Page, shop) -> None:
     page.get_by_label("From").fill("2028-01-03T09:00")
     page.get_by_label("Back at").fill("2028-01-05T09:00")
     page.get_by_label("Why").fill("Learning to make kilns")
-    page.get_by_role("button", name="Keep the time off").click()
+    page.get_by_role("button", name="Add the time off").click()
     page.locator(".away").filter(has_text="kilns").get_by_role("link", name="Take out").click()
     expect(page.get_by_role("button", name="Take it out")).to_be_visible()
 

@@ -27,7 +27,9 @@ def made(page: Page, name: str = LONG) -> None:
 def tab(name: str):
     def come(page: Page, shop) -> None:
         made(page)
-        page.get_by_role("link", name=name, exact=True).first.click()
+        # Its form looks like the one before: the page has come when its address has.
+        with page.expect_navigation():
+            page.get_by_role("link", name=name, exact=True).first.click()
         expect(page.locator("main form").first).to_be_visible()
 
     return come

@@ -67,12 +67,12 @@ def test_a_venue_from_nothing_to_its_first_booking(visitor, empty_shop):
 
     page.goto(f"{staff}/team/new")
     page.get_by_label("Name").fill("Tomas Vale")
-    press(page, "Add them")
+    press(page, "Add to the team")
     said(page, "Tomas Vale is on the team.")
 
     page.goto(f"{staff}/types/new")
     page.get_by_label("Name").fill("Evening bath")
-    press(page, "Make it")
+    press(page, "Make the type")
     heading(page, "Evening bath")
 
     tab(page, "Prices")
@@ -193,15 +193,15 @@ def test_two_windows_on_one_room_see_both_versions(staff, own, complaints):
         page.goto(f"{STAFF}/rooms/{own.room_id}")
     theirs, ours = f"{own.room} East", f"{own.room} West"
     first.get_by_label("Name").fill(theirs)
-    press(first, "^Save$")
+    press(first, "^Save room$")
     said(first, "Saved.")
     second.get_by_label("Name").fill(ours)
     second.get_by_label("Minutes to turn around").fill("15")
-    press(second, "^Save$")
+    press(second, "^Save room$")
     expect(second.get_by_text(f"Saved meanwhile: {theirs}")).to_be_visible()
     expect(second.get_by_label("Name")).to_have_value(ours)
     expect(second.get_by_label("Minutes to turn around")).to_have_value("15")
-    press(second, "^Save$")
+    press(second, "^Save room$")
     said(second, "Saved.")
     first.goto(f"{STAFF}/rooms/{own.room_id}")
     expect(first.get_by_label("Name")).to_have_value(ours)
