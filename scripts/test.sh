@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run every test on SQLite and on PostgreSQL. Those without a browser run side by side, for they wait a lot; browsers want the machine to themselves.
+# Run every test on SQLite and on PostgreSQL: two runs at a time, for each waits a lot.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,17 +15,30 @@ trap 'exit 130' INT TERM
 run_on() { TEST_DATABASE="$1" .venv/bin/python -m pytest "${@:2}"; }
 failed=0
 
+# beside <title> <database> <arguments of pytest>: begun now, shown by `meet`
+beside() {
+  title="$1"
+  TEST_DATABASE="$2" .venv/bin/python -m pytest "${@:3}" >"$log" 2>&1 &
+  other=$!
+}
+meet() {
+  wait "$other" || failed=1
+  other=""
+  echo "== $title"
+  cat "$log"
+}
+
 echo "== Tests on SQLite, and beside them on PostgreSQL (shown when both are done)"
-TEST_DATABASE=postgresql .venv/bin/python -m pytest --ignore tests/e2e >"$log" 2>&1 &
-other=$!
+beside "Tests on PostgreSQL" postgresql --ignore tests/e2e
 run_on "" --ignore tests/e2e || failed=1
-wait "$other" || failed=1
-other=""
-echo "== Tests on PostgreSQL"
-cat "$log"
-echo "== Tests in a browser, on SQLite"
-run_on "" tests/e2e || failed=1
-echo "== Journeys in a browser, on PostgreSQL"
+meet
+
 # How a page looks to axe and to a crawler is not the database's: once is enough for those two walks.
-run_on postgresql tests/e2e --ignore tests/e2e/test_accessibility.py --ignore tests/e2e/test_crawl.py || failed=1
+looks=tests/e2e/test_accessibility.py
+echo "== Journeys in a browser on SQLite, and beside them axe on every page (shown when both are done)"
+beside "Every page by axe, on SQLite" "" "$looks"
+run_on "" tests/e2e --ignore "$looks" || failed=1
+echo "== Journeys in a browser, on PostgreSQL"
+run_on postgresql tests/e2e --ignore "$looks" --ignore tests/e2e/test_crawl.py || failed=1
+meet
 exit "$failed"

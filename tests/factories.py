@@ -2,6 +2,7 @@
 
 import datetime as dt
 import secrets
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -199,6 +200,12 @@ def make_group(session_type: SessionType, room: Room | None, **given: Any) -> Re
     return save(group)
 
 
+@cache
+def hash_once(password: str) -> str:
+    """Hashing is slow on purpose; many people of the tests have one password."""
+    return hash_password(password)
+
+
 def make_account(
     email: str = "ana@example.com", name: str = "Ana Reyes", password: str = "quiet-rooms"
 ) -> Account:
@@ -207,7 +214,7 @@ def make_account(
             email=email,
             email_key=email_key(email),
             name=name,
-            password_hash=hash_password(password),
+            password_hash=hash_once(password),
             session_token=secrets.token_urlsafe(8),
             created_at=NOW,
         )
