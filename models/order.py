@@ -20,13 +20,18 @@ class Order(Tenant, Base):
         sa.UniqueConstraint("organisation_id", "order_ref"),
         one_of("state", "basket", "waiting", "in_progress", "confirmed", "cancelled"),
         one_of("sold_by", "shop", "staff"),
-        # Reports ask for the orders of a site that were confirmed in some days.
-        sa.Index("ix_orders_site_confirmed", "site_id", "confirmed_at"),
+        # Reports ask for the orders of a site that were confirmed in some days, and for each
+        # customer's first one.
+        sa.Index(
+            "ix_orders_site_confirmed",
+            *("site_id", "confirmed_at", "customer_id", "organisation_id"),
+        ),
+        sa.Index("ix_orders_customer_confirmed", "customer_id", "confirmed_at", "organisation_id"),
     )
 
     id: Mapped[ObjectId]
     site_id: Mapped[str] = mapped_column(sa.ForeignKey("sites.id"), index=True)
-    customer_id: Mapped[str | None] = mapped_column(sa.ForeignKey("customers.id"), index=True)
+    customer_id: Mapped[str | None] = mapped_column(sa.ForeignKey("customers.id"))
     state: Mapped[str] = mapped_column(default="basket")
     sold_by: Mapped[str] = mapped_column(default="shop")
     order_ref: Mapped[str]
@@ -42,6 +47,11 @@ class Order(Tenant, Base):
     held_since: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
     confirmed_at: Mapped[dt.datetime | None]
+    # Sums of the ledger, kept by the database with each entry (M1): for questions over many
+    # orders. Nothing here writes them, and an order that is in memory doesn't see them change.
+    charged: Mapped[Minor] = mapped_column(default=0, server_default="0")
+    adjusted: Mapped[Minor] = mapped_column(default=0, server_default="0")
+    balance: Mapped[Minor] = mapped_column(default=0, server_default="0")
 
     site: Mapped[Site] = relationship()
     customer: Mapped[Customer | None] = relationship()
@@ -56,6 +66,7 @@ class OrderItem(Tenant, Base):
     __table_args__ = (
         sa.CheckConstraint("places >= 1", name="places_positive"),
         sa.CheckConstraint("unit_price >= 0", name="unit_price_not_negative"),
+        sa.Index("ix_order_items_worth", "id", "unit_price", "currency"),
     )
 
     id: Mapped[ObjectId]
@@ -86,7 +97,17 @@ class SessionBooking(Tenant, Base):
         sa.CheckConstraint(
             "NOT (is_no_show AND checked_in_at IS NOT NULL)", name="no_show_or_checked_in"
         ),
-        sa.Index("ix_session_bookings_session_status", "session_id", "status"),
+        # These two hold all that reports count, so that they read no rows.
+        sa.Index(
+            "ix_session_bookings_session_counted",
+            *("session_id", "status", "cancelled_at", "places", "is_no_show"),
+            *("order_item_id", "order_id"),
+        ),
+        sa.Index(
+            "ix_session_bookings_order_counted",
+            *("order_id", "status", "cancelled_at", "session_id", "places", "order_item_id"),
+            "organisation_id",
+        ),
         sa.Index(
             "ix_session_bookings_waiting",
             "session_id",
@@ -115,7 +136,7 @@ class SessionBooking(Tenant, Base):
     session_type_id: Mapped[str] = mapped_column(sa.ForeignKey("session_types.id"))
     session_type_name: Mapped[str]
     order_item_id: Mapped[str] = mapped_column(sa.ForeignKey("order_items.id"), unique=True)
-    order_id: Mapped[str] = mapped_column(sa.ForeignKey("orders.id"), index=True)
+    order_id: Mapped[str] = mapped_column(sa.ForeignKey("orders.id"))
     customer_id: Mapped[str | None] = mapped_column(sa.ForeignKey("customers.id"), index=True)
     places: Mapped[int]
     status: Mapped[str] = mapped_column(default="new")

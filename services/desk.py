@@ -10,7 +10,7 @@ from domain.errors import NotFound
 from domain.overrides import say_overridden
 from domain.visits import Visit, check_in, mark_no_show, move_to_stage
 from models import (
-    LedgerEntry,
+    Order,
     Session,
     SessionBooking,
     SessionType,
@@ -183,11 +183,11 @@ def _line(
 
 def _balances(organisation_id: str, order_ids: list[str]) -> dict[str, int]:
     rows = db.session.execute(
-        sa.select(LedgerEntry.order_id, sa.func.sum(LedgerEntry.amount))
-        .where(LedgerEntry.organisation_id == organisation_id, LedgerEntry.order_id.in_(order_ids))
-        .group_by(LedgerEntry.order_id)
+        sa.select(Order.id, Order.balance).where(
+            Order.organisation_id == organisation_id, Order.id.in_(order_ids)
+        )
     )
-    return {order_id: int(total) for order_id, total in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def _lock(organisation_id: str, site_id: str, booking_id: str) -> SessionBooking:

@@ -53,6 +53,7 @@ def examine(*, now: dt.datetime | None = None) -> list[str]:
         *find_broken_limits(),
         *find_wrong_sums(),
         *find_wrong_books(),
+        *find_wrong_totals(),
         *find_broken_offers(),
         *find_broken_promises(),
         *(find_sleeping_lists(now) if now is not None else ()),
@@ -274,6 +275,27 @@ def find_wrong_sums() -> list[str]:
         f"{due.get(order_id, 0)}."
         for order_id in sorted(due.keys() | noted.keys())
         if due.get(order_id, 0) != noted.get(order_id, 0)
+    ]
+
+
+def find_wrong_totals() -> list[str]:
+    """A sentence for every order beside which another sum stands than its ledger has (M1)."""
+    amount, kind = LedgerEntry.amount, LedgerEntry.kind
+    sums = [
+        sa.func.coalesce(sa.func.sum(amount).filter(which), 0)
+        for which in (kind == "charge", kind == "adjustment", sa.true())
+    ]
+    rows = db.session.execute(
+        sa.select(Order.id, Order.charged, Order.adjusted, Order.balance, *sums)
+        .outerjoin(LedgerEntry, LedgerEntry.order_id == Order.id)
+        .group_by(Order.id, Order.charged, Order.adjusted, Order.balance)
+        .order_by(Order.id),
+        execution_options=EVERYWHERE,
+    )
+    return [
+        f"Order {row[0]}: its ledger sums up to another balance than the {row[3]} beside it."
+        for row in rows
+        if tuple(row[1:4]) != tuple(int(value) for value in row[4:])
     ]
 
 

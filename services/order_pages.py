@@ -22,7 +22,7 @@ from domain.ledger import (
     with_balances,
 )
 from domain.local_time import to_utc
-from models import Customer, LedgerEntry, Order, Session, SessionBooking, db
+from models import Customer, Order, Session, SessionBooking, db
 from services.checkout import SOLD
 from services.customers import names_of_accounts
 from services.ledger import find_entries
@@ -142,17 +142,16 @@ def list_orders(
     )
     pages = max(1, -(-total // size))
     page = min(max(1, page), pages)
-    balance = _balance(organisation_id)
     rows = db.session.execute(
-        sa.select(Order, balance)
+        sa.select(Order, Order.balance)
         .outerjoin(Order.customer)
         .where(*matches)
-        .order_by(*_order_by(wanted.sort, balance))
+        .order_by(*_order_by(wanted.sort))
         .limit(size)
         .offset((page - 1) * size)
     ).all()
     lines = _lines_of(organisation_id, [row[0].id for row in rows])
-    found = tuple(_order_line(row[0], int(row[1]), lines[row[0].id]) for row in rows)
+    found = tuple(_order_line(row[0], row[1], lines[row[0].id]) for row in rows)
     return OrderList(found, total, page, pages)
 
 
@@ -238,7 +237,7 @@ def _matches(
 
 
 def _owes(organisation_id: str, owing: str, now: dt.datetime) -> sa.ColumnElement[bool]:
-    balance = _balance(organisation_id)
+    balance: sa.ColumnElement[int] = sa.type_coerce(Order.balance, sa.BigInteger)
     if owing == "overdue":
         begun = SessionBooking.session.has(Session.start_time <= now)
         return sa.and_(balance > 0, Order.id.in_(_orders_with(organisation_id, begun)))
@@ -270,22 +269,11 @@ def _midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
     return to_utc(dt.datetime.combine(day, dt.time()), zone)
 
 
-def _balance(organisation_id: str) -> sa.ColumnElement[int]:
-    """The sum of an order's ledger, beside its row (M1)."""
-    return sa.func.coalesce(
-        sa.select(sa.func.sum(LedgerEntry.amount))
-        .where(LedgerEntry.organisation_id == organisation_id, LedgerEntry.order_id == Order.id)
-        .correlate(Order)
-        .scalar_subquery(),
-        0,
-    )
-
-
-def _order_by(sort: str, balance: sa.ColumnElement[int]) -> tuple[Any, ...]:
+def _order_by(sort: str) -> tuple[Any, ...]:
     newest = (Order.confirmed_at.desc(), Order.id.desc())
     ways: dict[str, tuple[Any, ...]] = {
         "oldest": (Order.confirmed_at.asc(), Order.id.asc()),
-        "most": (sa.func.abs(balance).desc(), *newest),
+        "most": (sa.func.abs(Order.balance).desc(), *newest),
         "name": (sa.func.lower(Order.name).asc(), *newest),
     }
     return ways.get(sort, newest)

@@ -96,68 +96,43 @@ def count_visitors(scope: Scope, period: Period, all_steps: Sequence[Step]) -> V
         Order.confirmed_at < end,
         *_of_wanted_sessions(scope),
     )
-    came = (
-        sa.select(person.label("person"))
-        .select_from(Order)
-        .join(Customer, Customer.id == Order.customer_id)
-        .where(*here, is_known)
-        .distinct()
-        .cte("came")
-    )
-    theirs = (
-        sa.select(Customer.id)
+    firsts = (
+        sa.select(person.label("person"), sa.func.min(Order.confirmed_at).label("at"))
+        .select_from(Customer)
+        .join(Order, Order.customer_id == Customer.id)
         .where(
             Customer.organisation_id == scope.organisation_id,
-            person.in_(sa.select(came.c.person)),
-        )
-        .correlate(None)
-    )
-    ranked = (
-        sa.select(
-            Order.id,
-            person.label("person"),
-            sa.func.row_number()
-            .over(partition_by=person, order_by=(Order.confirmed_at, Order.id))
-            .label("number"),
-        )
-        .join(Customer, Customer.id == Order.customer_id)
-        .where(
             Order.organisation_id == scope.organisation_id,
             Order.confirmed_at.is_not(None),
-            Order.customer_id.in_(theirs),
+            is_known,
         )
-        .subquery("ranked")
+        .group_by(person)
+        .cte("firsts")
     )
-    made = (
-        sa.select(
-            Order.organisation_id,
-            _step(Order.confirmed_at, all_steps, scope).label("step"),
-            ranked.c.id.label("known_id"),
-            sa.case((ranked.c.number == 1, 1), else_=0).label("is_first"),
-        )
-        .select_from(Order)
-        .join(ranked, ranked.c.id == Order.id, isouter=True)
-        .where(*here)
-        .subquery("made")
-    )
+    # Two orders of one moment are one first order: the people are counted, not their orders.
+    newcomer = sa.case((firsts.c.at == Order.confirmed_at, firsts.c.person))
+    step = _step(Order.confirmed_at, all_steps, scope).label("step")
     rows = db.session.execute(
         sa.select(
-            made.c.step,
+            step,
             sa.func.count(),
-            sa.func.count(made.c.known_id),
-            sa.func.sum(made.c.is_first),
+            sa.func.count(firsts.c.person),
+            sa.func.count(sa.distinct(newcomer)),
         )
-        .where(made.c.organisation_id == scope.organisation_id)
-        .group_by(made.c.step)
+        .select_from(Order)
+        .join(Customer, sa.and_(Customer.id == Order.customer_id, is_known), isouter=True)
+        .join(firsts, firsts.c.person == person, isouter=True)
+        .where(*here)
+        .group_by(step)
     )
     by_step = [Orders() for _ in all_steps]
-    for number, orders, known, firsts in rows:
-        by_step[number] = Orders(int(firsts or 0), known - int(firsts or 0), orders - known)
+    for number, orders, known, new in rows:
+        by_step[number] = Orders(new, known - new, orders - known)
+    came = sa.select(Order.customer_id).where(*here).distinct()
     people = db.session.scalar(
-        sa.select(sa.func.count(sa.distinct(person)))
-        .select_from(Order)
-        .join(Customer, Customer.id == Order.customer_id)
-        .where(*here, is_known)
+        sa.select(sa.func.count(sa.distinct(person))).where(
+            Customer.organisation_id == scope.organisation_id, Customer.id.in_(came), is_known
+        )
     )
     new = sum(one.first for one in by_step)
     return Visitors(new, int(people or 0) - new, sum(o.unknown for o in by_step), tuple(by_step))

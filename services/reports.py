@@ -374,39 +374,22 @@ def _books(scope: Scope, period: Period, now: dt.datetime) -> Any:
         .group_by(SessionBooking.order_id)
         .subquery("lines")
     )
-    amount, kind = LedgerEntry.amount, LedgerEntry.kind
-    entries = (
-        sa.select(
-            LedgerEntry.order_id,
-            _sum_if(kind == "charge", amount).label("charges"),
-            _sum_if(kind == "adjustment", amount).label("adjustments"),
-        )
-        .where(
-            LedgerEntry.organisation_id == scope.organisation_id,
-            # A join would read the whole ledger: both databases look these up one by one.
-            LedgerEntry.order_id.in_(sa.select(touched.c.order_id)),
-        )
-        .group_by(LedgerEntry.order_id)
-        .subquery("entries")
-    )
-    charges = sa.func.coalesce(entries.c.charges, 0)
-    adjustments = sa.func.coalesce(entries.c.adjustments, 0)
-    rest = charges + adjustments - lines.c.worth
+    # The sums of an order's ledger stand beside it: the database keeps them (M1).
+    rest = Order.charged + Order.adjusted - lines.c.worth
     day = sa.func.date(lines.c.local_start, type_=sa.Date())
     begun = lines.c.start_time <= now
     return (
         sa.select(
             day.label("day"),
             Order.currency.label("currency"),
-            sa.func.sum(charges),
-            sa.func.sum(adjustments),
+            sa.func.sum(Order.charged),
+            sa.func.sum(Order.adjusted),
             sa.func.sum(lines.c.outside),
             _sum_if(begun, rest),
             _sum_if(sa.not_(begun), rest),
         )
         .select_from(lines)
         .join(Order, Order.id == lines.c.order_id)
-        .join(entries, entries.c.order_id == lines.c.order_id, isouter=True)
         .where(Order.organisation_id == scope.organisation_id)
         .group_by(day, Order.currency)
         .order_by(day, Order.currency)

@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
@@ -11,7 +10,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from domain.local_time import local_day
 from domain.reporting import Period
 from models import (
-    LedgerEntry,
+    Order,
     RecurrenceGroup,
     Room,
     Session,
@@ -254,22 +253,19 @@ def _mail(scope: Scope, now: dt.datetime) -> Iterable[Matter]:
 
 def _balances(venue: Venue, today: dt.date) -> Iterable[Matter]:
     """What today's orders still owe, each once, at the first of its sessions today."""
-    owed: Any = sa.func.sum(LedgerEntry.amount)
     orders = (
         sa.select(SessionBooking.order_id)
         .join(Session, Session.id == SessionBooking.session_id)
         .where(*_live(venue), *_on(today, today), LIVE)
     )
     balances: dict[str, tuple[int, str]] = {
-        row[0]: (int(row[2]), row[1])
+        row[0]: (row[2], row[1])
         for row in db.session.execute(
-            sa.select(LedgerEntry.order_id, LedgerEntry.currency, owed)
-            .where(
-                LedgerEntry.organisation_id == venue.organisation_id,
-                LedgerEntry.order_id.in_(orders),
+            sa.select(Order.id, Order.currency, Order.balance).where(
+                Order.organisation_id == venue.organisation_id,
+                Order.id.in_(orders),
+                Order.balance > 0,
             )
-            .group_by(LedgerEntry.order_id, LedgerEntry.currency)
-            .having(owed > 0)
         )
     }
     rows = db.session.execute(

@@ -19,6 +19,7 @@ from models import (
     Base,
     Guest,
     LedgerEntry,
+    Order,
     OrderItem,
     Session,
     SessionBooking,
@@ -26,7 +27,7 @@ from models import (
     new_object_id,
 )
 from services.basket import hold_places
-from services.doctor import examine
+from services.doctor import examine, find_wrong_totals
 
 pytestmark = pytest.mark.usefixtures("ctx")
 
@@ -152,6 +153,36 @@ def test_m1_more_waived_than_charged_is_named(sold):
     assert examine() == []
     write(entry, "adjustment", -9600, method="comp")
     assert [it for it in examine() if "9700 is waived, 9600 is charged" in it]
+
+
+@pytest.mark.parametrize("column", ["charged", "adjusted", "balance"])
+def test_m1_a_sum_beside_the_order_that_is_not_its_ledgers_is_named(sold, column):
+    change(Order, sold.order_id, **{column: 1})
+    assert [text for text in examine() if "beside it" in text] == [
+        f"Order {sold.order_id}: its ledger sums up to another balance than the "
+        f"{fetch(Order, sold.order_id).balance} beside it."
+    ]
+
+
+def test_m1_the_database_sums_up_each_entry_as_it_is_written(sold):
+    for kind, amount in (("payment", -1500), ("adjustment", -200), ("refund", 400)):
+        db.session.add(
+            LedgerEntry(
+                organisation_id=sold.organisation_id,
+                order_id=sold.order_id,
+                kind=kind,
+                amount=amount,
+                currency="GBP",
+                created_at=NOW,
+            )
+        )
+        db.session.commit()
+    db.session.expire_all()
+    order = fetch(Order, sold.order_id)
+    charged = order.charged
+    assert charged > 0
+    assert (order.adjusted, order.balance) == (-200, charged - 1300)
+    assert find_wrong_totals() == []
 
 
 def test_p8_money_of_another_currency_is_named(sold):
