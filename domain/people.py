@@ -89,6 +89,7 @@ def fold_name(text: str) -> str:
 
 
 def fold_phone(text: str) -> str:
-    """The digits of a phone number; the spaces, signs and 00 before a country's number go."""
-    digits = "".join(letter for letter in unicodedata.normalize("NFKC", text) if letter.isdecimal())
+    """The digits of a phone number; signs, (0) and the 00 before a country's number go."""
+    plain = unicodedata.normalize("NFKC", text).replace("(0)", "")
+    digits = "".join(letter for letter in plain if letter.isdecimal())
     return digits.removeprefix("00")

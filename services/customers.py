@@ -15,6 +15,7 @@ from domain.people import email_key
 from models import (
     Account,
     Customer,
+    FormerCustomer,
     Membership,
     Order,
     OrderItem,
@@ -156,6 +157,35 @@ def find_customer(organisation_id: str, customer_id: str) -> Customer:
     if row is None:
         raise NotFound("We couldn't find that customer.")
     return row
+
+
+def hold_customer(organisation_id: str, customer_id: str) -> Customer:
+    """The customer as it is now, who is neither merged nor erased before the caller commits.
+
+    Raises NotFound, for one who was erased too.
+    """
+    row = db.session.scalar(
+        sa.select(Customer)
+        .where(
+            Customer.organisation_id == organisation_id,
+            Customer.id == customer_id,
+            Customer.erased_at.is_(None),
+        )
+        .with_for_update(read=True, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise NotFound("We couldn't find that customer.")
+    return row
+
+
+def find_successor(organisation_id: str, customer_id: str) -> str | None:
+    """Whose page stands for a customer that was merged; None for one that never was."""
+    return db.session.scalar(
+        sa.select(FormerCustomer.customer_id).where(
+            FormerCustomer.organisation_id == organisation_id, FormerCustomer.id == customer_id
+        )
+    )
 
 
 def find_customer_page(organisation_id: str, customer_id: str, *, now: dt.datetime) -> CustomerPage:

@@ -464,6 +464,7 @@ def _customer(organisation_id: str, email: str, name: str, now: dt.datetime) -> 
             Customer.address_key == email_key(address),
         )
         .order_by(Customer.account_id.is_(None), Customer.id)
+        .with_for_update(read=True, key_share=True)
     ).first()
     return found or find_or_add_customer(organisation_id, name, address, None, now)
 

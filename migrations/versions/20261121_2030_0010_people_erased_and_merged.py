@@ -141,7 +141,8 @@ def _fold_name(text: str) -> str:
 
 
 def _fold_phone(text: str) -> str:
-    digits = (letter for letter in unicodedata.normalize("NFKC", text) if letter.isdecimal())
+    plain = unicodedata.normalize("NFKC", text).replace("(0)", "")
+    digits = (letter for letter in plain if letter.isdecimal())
     return "".join(digits).removeprefix("00")
 
 
