@@ -5,7 +5,7 @@ import datetime as dt
 import sqlalchemy as sa
 
 from domain.errors import RuleBroken
-from models import AccountLink, Customer, StaffGrant, db, unbound
+from models import Account, AccountLink, Customer, LongWork, StaffGrant, db, unbound
 from services.accounts import lock_account
 from services.idempotency import retrying
 from services.letters import post
@@ -42,20 +42,29 @@ def close_account(account_id: str, *, who: str, now: dt.datetime) -> None:
         account = lock_account(account_id)
         if is_staff(account_id):
             raise IsStaff
-        _run(sa.update(Customer).where(Customer.account_id == account_id).values(account_id=None))
-        _run(sa.delete(AccountLink).where(AccountLink.account_id == account_id))
-        forget_tries(who)
-        forget_tries(f"mail:{who}")
         post(
             "account_closed",
             {"to": account.email, "name": account.name},
             dedupe_key=account.id,
             now=now,
         )
-        db.session.delete(account)
-        db.session.flush()
+        remove_account(account, who=who)
 
     retrying(deed)
+
+
+def remove_account(account: Account, *, who: str) -> None:
+    """Delete an account that no venue's staff works with; in the caller's transaction.
+
+    What was begun with it stays, as nobody's; `who` is its address under a keyed hash.
+    """
+    _run(sa.update(Customer).where(Customer.account_id == account.id).values(account_id=None))
+    _run(sa.update(LongWork).where(LongWork.account_id == account.id).values(account_id=None))
+    _run(sa.delete(AccountLink).where(AccountLink.account_id == account.id))
+    forget_tries(who)
+    forget_tries(f"mail:{who}")
+    db.session.delete(account)
+    db.session.flush()
 
 
 def _run(statement: sa.Update | sa.Delete) -> None:
