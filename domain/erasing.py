@@ -14,6 +14,17 @@ class CantErase(RuleBroken):
     code = "cant_erase"
 
 
+class PaidAhead(CantErase):
+    """Ending what is to come would leave money that nobody could give back."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Some of what is to come is paid. Cancel it and refund it first: "
+            "nobody can find them once they are erased.",
+            field="cancels",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Coming:
     """A booking that is still to come."""

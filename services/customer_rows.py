@@ -19,7 +19,9 @@ MOVED = (Order, SessionBooking, PrivateLink, Note, FormerCustomer)
 """What names a customer and moves as it is; memberships are looked at one by one."""
 
 
-def fold_into(row: Customer, mine: Customer, *, now: dt.datetime, by_id: str | None = None) -> None:
+def fold_into(
+    row: Customer, mine: Customer, *, now: dt.datetime, by_id: str | None = None
+) -> FormerCustomer:
     """Everything of `row` becomes `mine`; what both have stays once, and `row` is deleted.
 
     The caller has locked both. Its old address leads on to `mine` from now on. Something that
@@ -38,16 +40,16 @@ def fold_into(row: Customer, mine: Customer, *, now: dt.datetime, by_id: str | N
     # It must go before its address and account can be somebody's again.
     db.session.delete(row)
     db.session.flush()
-    db.session.add(
-        FormerCustomer(
-            id=row.id,
-            organisation_id=mine.organisation_id,
-            customer_id=mine.id,
-            merged_at=now,
-            merged_by_id=by_id,
-        )
+    former = FormerCustomer(
+        id=row.id,
+        organisation_id=mine.organisation_id,
+        customer_id=mine.id,
+        merged_at=now,
+        merged_by_id=by_id,
     )
+    db.session.add(former)
     db.session.flush()
+    return former
 
 
 def _move_memberships(row: Customer, mine: Customer) -> None:

@@ -30,6 +30,7 @@ from models import (
     unbound,
 )
 from services.account_closing import remove_account
+from services.ledger import LAPSED
 from services.letters import MAIL
 from services.person_traces import Person, spellings
 
@@ -40,7 +41,7 @@ TRACES: Mapping[str, str] = {
     "customers.name": "becomes “Erased guest”",
     "customers.email": "emptied",
     "customers.email_key": "emptied",
-    "customers.address_key": "emptied",
+    "customers.address_key": "becomes “erased” and the row's id: one known customer in reports",
     "customers.phone": "emptied",
     "customers.name_key": "follows the name",
     "customers.phone_key": "follows the phone",
@@ -187,7 +188,7 @@ def _notes(person: Person) -> None:
 
 def _ledger(person: Person) -> None:
     """What staff noted with a payment; the database lets nothing else of a line change (M1)."""
-    noted = sa.and_(LedgerEntry.note != "", LedgerEntry.taken_by_id.is_not(None))
+    noted = LedgerEntry.note.not_in(("", LAPSED))
     _update(
         LedgerEntry, sa.and_(noted, LedgerEntry.order_id.in_(person.order_ids)), person, note=""
     )

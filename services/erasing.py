@@ -10,7 +10,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from domain.editing import mark_of_values
-from domain.erasing import CantErase, Coming, Erasure, find_refusal
+from domain.erasing import CantErase, Coming, Erasure, PaidAhead, find_refusal
 from domain.errors import ChangedSince, NotFound
 from models import (
     Account,
@@ -82,6 +82,8 @@ def erase_customer(
                 code="changed_meanwhile",
             )
         _end_what_is_open(person_of(row), now)
+        if _balances(person_of(row))[1]:
+            raise PaidAhead
         erase_traces(organisation_id, customer_id, hash_address=hash_address, now=now)
 
     retrying(deed)
@@ -100,6 +102,7 @@ def erase_traces(
     columns to `TRACES`.
     """
     row = _find(organisation_id, customer_id)
+    is_known = bool(row.address_key or row.account_id)
     person = person_of(row)
     erase_texts(person, hash_address=hash_address)
     db.session.expire_all()
@@ -110,7 +113,9 @@ def erase_traces(
             other.phone = ""
             fold_into(other, row, now=now)
     row.name, row.email, row.phone = "Erased guest", "", ""
-    row.email_key, row.address_key, row.account_id = None, "", None
+    row.email_key, row.account_id = None, None
+    # Reports tell known customers from orders without an address: it stays one of those.
+    row.address_key = f"erased {row.id}" if is_known else ""
     row.erased_at = now
     db.session.flush()
 

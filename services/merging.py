@@ -21,6 +21,7 @@ from models import (
     PrivateLink,
     SessionBooking,
     db,
+    unbound,
 )
 from services.customer_rows import fold_into
 from services.idempotency import retrying
@@ -98,7 +99,8 @@ def list_doubles(organisation_id: str, *, number: int = 1) -> DoublesPage:
         sa.union_all(*shared)
         .order_by(sa.literal_column("position"), sa.literal_column("folded"))
         .limit(PAGE + 1)
-        .offset(PAGE * (number - 1))
+        .offset(PAGE * (number - 1)),
+        execution_options=unbound("each part of the union is bound to the organisation"),
     ).all()
     page = groups[:PAGE]
     rows = _rows_of(organisation_id, [(row.what, row.folded) for row in page])
@@ -166,10 +168,8 @@ def _make_one(
     taken = address if address in owned else None
     given_up = next(iter(owned - {address}), None)
     before = {stays.address_key, goes.address_key}
-    fold_into(goes, stays, now=now, by_id=by_id)
-    if given_up:
-        former = db.session.get_one(FormerCustomer, goes.id)
-        former.email_key = given_up
+    former = fold_into(goes, stays, now=now, by_id=by_id)
+    former.email_key = given_up
     stays.account_id, stays.email_key = account_id, taken
     stays.name, stays.email, stays.phone = values["name"], values["email"], values["phone"]
     stays.address_key = address

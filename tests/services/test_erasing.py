@@ -12,8 +12,8 @@ from factories import (
     make_account,
     make_customer,
     make_form,
-    make_organisation,
     make_order,
+    make_organisation,
     make_session,
     make_site,
     make_staff,
@@ -24,9 +24,9 @@ from factories import (
 from domain.erasing import CantErase
 from domain.errors import ChangedSince, NotFound
 from domain.intake import Field
+from domain.reporting import Period, steps
 from models import (
     AccountLink,
-    Account,
     Base,
     Customer,
     FormerCustomer,
@@ -44,17 +44,22 @@ from models import (
     PrivateLink,
     Session,
     SessionBooking,
+    Site,
     db,
     new_object_id,
     new_uuid,
     transaction,
 )
+from services.cancelling import cancel_for_staff
 from services.checkout import find_order
 from services.doctor import examine
 from services.erased_texts import TRACES
 from services.erasing import erase_customer, find_erasure
+from services.facts import venue_of
 from services.notes import About, add_note
-from services.orders import Till, comp, take_payment
+from services.orders import Till, comp, refund, take_payment
+from services.report_people import count_leads, count_visitors, count_waiting_parties
+from services.reports import find_books, list_choices, list_taken, scope_of, tally
 from services.waiting import join
 
 pytestmark = pytest.mark.usefixtures("ctx")
@@ -130,10 +135,25 @@ def sums():
     ).order_by(SessionBooking.id)  # fmt: skip
     counters = sa.select(
         Session.id, Session.places_taken, Session.parties_taken, Session.places_kept
-    )
+    ).order_by(Session.id)
     return [
         [tuple(row) for row in db.session.execute(query, execution_options=ANYWHERE)]
-        for query in (own, lines, counters.order_by(Session.id))
+        for query in (own, lines, counters)
+    ]
+
+
+def figures(site):
+    """What the reports say of the month."""
+    venue = venue_of(fetch(Site, site.id))
+    scope = scope_of(venue, list_choices(site.organisation_id, site.id))
+    month = Period(dt.date(2026, 6, 1), dt.date(2026, 6, 30))
+    return [
+        tally(scope, month, ["day", "type"], now=NOW),
+        find_books(scope, month, now=NOW),
+        list_taken(scope, month),
+        count_visitors(scope, month, steps(month)),
+        count_leads(scope, month),
+        count_waiting_parties(scope, month, steps(month), now=NOW),
     ]
 
 
@@ -188,10 +208,8 @@ def build_person(site):
                     answers={"q1": f"{MARK}'s back"}, updated_at=NOW,
                 )
             )  # fmt: skip
-    add_note(site.organisation_id, About(customer_id=row.id), f"{MARK} likes tea", author_id=maren.id,
-             now=NOW)  # fmt: skip
-    add_note(site.organisation_id, About(booking_id=booking.id), f"{MARK} limps", author_id=maren.id,
-             now=NOW)  # fmt: skip
+    for about in (About(customer_id=row.id), About(booking_id=booking.id)):
+        add_note(site.organisation_id, about, f"{MARK} limps", author_id=maren.id, now=NOW)
 
     # As a guest of Jude's, with the same address written otherwise, and in words about others.
     jude = make_order(past, guests=2, people=(NAME,), name="Jude Park", email="jude@example.com",
@@ -222,10 +240,10 @@ def build_person(site):
                     first_day=NOW.date(), created_at=NOW))  # fmt: skip
     save(PrivateLink(**own, site_id=site.id, session_type_id=kind.id, customer_id=row.id,
                      key="k", name=f"{MARK}'s link", created_at=NOW))  # fmt: skip
-    save(FormerCustomer(**own, id=new_object_id(), customer_id=row.id, email_key=f"{MARK}@old.example",
-                        merged_at=NOW))  # fmt: skip
-    save(AccountLink(purpose="reset", account_id=account.id, email=EMAIL, name=NAME, next=f"/{MARK}",
-                     created_at=NOW, expires_at=NOW))  # fmt: skip
+    save(FormerCustomer(**own, id=new_object_id(), customer_id=row.id, merged_at=NOW,
+                        email_key=f"{MARK}@old.example"))  # fmt: skip
+    save(AccountLink(purpose="reset", account_id=account.id, email=EMAIL, name=NAME,
+                     next=f"/{MARK}", created_at=NOW, expires_at=NOW))  # fmt: skip
     save(AccountLink(purpose="register", email=EMAIL.title(), name=NAME, next=f"/{MARK}",
                      created_at=NOW, expires_at=NOW))  # fmt: skip
     save(IdempotencyKey(**own, key="k", body_hash="h", answer=EMAIL, created_at=NOW))
@@ -255,14 +273,15 @@ def test_every_column_with_text_says_what_becomes_of_a_persons_name():
 
 def test_erasing_leaves_no_trace_and_changes_no_sum(site):
     row = build_person(site)
-    before, sick = sums(), examine(now=NOW)
+    before, sick, said = sums(), examine(now=NOW), figures(site)
     assert places_of(MARK) | places_of(DIGITS) == set(TRACES)
     erase(row)
     db.session.expire_all()
     for mark in (MARK, "vrenlowe", DIGITS):
         assert places_of(mark) == set()
     assert sums() == before
-    assert examine(now=NOW) == sick
+    assert examine(now=NOW) == sick == []
+    assert figures(site) == said
     gone = fetch(Customer, row.id)
     assert (gone.name, gone.email, gone.erased_at) == ("Erased guest", "", NOW)
     assert db.session.scalars(
@@ -276,3 +295,127 @@ def test_erasing_leaves_no_trace_and_changes_no_sum(site):
         sa.select(Guest.name).order_by(Guest.name), execution_options=ANYWHERE
     ).all()
     assert names == ["Erased guest 1", "Erased guest 1", "Erased guest 2", "Jude Park"]
+
+
+def test_what_is_to_come_ends_with_it_only_when_asked_and_wakes_who_waits(site):
+    kind = make_type(site, waitlist_enabled=True)
+    slot = make_session(kind, capacity=1, waitlist_enabled=True)
+    order = find_order(make_order(slot, email=EMAIL, name=NAME))
+    join(site.organisation_id, slot.id, guests=1, name="Jude", email="jude@example.com", now=NOW)
+    full = make_session(kind, capacity=1, local_start="2026-06-14T10:00", waitlist_enabled=True)
+    make_order(full, email="jude@example.com", name="Jude Park")
+    join(site.organisation_id, full.id, guests=1, name=NAME, email=EMAIL, now=NOW)
+    row = fetch(Customer, order.customer_id)
+    with pytest.raises(CantErase, match="1 booking still to come"):
+        erase(row)
+    shown = find_erasure(row.organisation_id, row.id, now=NOW)
+    assert (len(shown.coming), shown.waiting, shown.due, shown.owed_back) == (
+        1, 1, {"GBP": 4800}, {},
+    )  # fmt: skip
+    erase(row, cancels=True)
+    offered = db.session.scalars(
+        sa.select(SessionBooking).where(SessionBooking.offered_at.is_not(None)),
+        execution_options=ANYWHERE,
+    ).one()
+    assert offered.session_id == slot.id
+    assert places_of(MARK) == set()
+    assert examine(now=NOW) == []
+    # Nobody is written to: there is no address any more.
+    told = db.session.scalars(sa.select(Job.payload), execution_options=ANYWHERE).all()
+    assert not [it for it in told if order.items[0].booking.id in it.values()]
+
+
+def test_s3_what_was_shown_must_still_be_so(site):
+    row = make_customer(site.organisation_id, name=NAME, email=EMAIL)
+    mark = find_erasure(row.organisation_id, row.id, now=NOW).mark
+    past = make_session(make_type(site), local_start="2026-06-03T18:00")
+    make_order(past, email=EMAIL, name=NAME, now=NOW - dt.timedelta(days=3))
+    with pytest.raises(ChangedSince):
+        erase(row, seen=mark)
+    assert fetch(Customer, row.id).erased_at is None
+
+
+def test_money_owed_to_them_is_refunded_first(site):
+    order = find_order(make_order(make_session(make_type(site)), email=EMAIL, name=NAME))
+    till = Till(site.organisation_id, site.id)
+    take_payment(till, order.id, amount=4800, method="cash", now=NOW)
+    row = fetch(Customer, order.customer_id)
+    with pytest.raises(CantErase, match="to come is paid"):
+        erase(row, cancels=True)
+    booking = fetch(Order, order.id).items[0].booking
+    assert booking.cancelled_at is None
+    cancel_for_staff(site.organisation_id, site.id, booking.id, reason="Asked", now=NOW)
+    with pytest.raises(CantErase, match="owed money"):
+        erase(row)
+    refund(till, order.id, amount=4800, reason=NAME, now=NOW)
+    erase(row)
+    assert places_of(MARK) == set()
+
+
+def test_who_works_here_is_not_erased_and_who_another_venue_knows_keeps_the_account(site):
+    maren = make_staff(site)
+    worker = make_customer(site.organisation_id, maren, name="Maren", email="maren@example.com")
+    with pytest.raises(CantErase, match="work at a venue"):
+        erase(worker)
+    account = make_account(EMAIL, NAME)
+    here = make_customer(site.organisation_id, account, name=NAME, email=EMAIL)
+    elsewhere = make_site(make_organisation(), slug="elsewhere").organisation_id
+    there = make_customer(elsewhere, account, name=NAME, email=EMAIL)
+    assert find_erasure(site.organisation_id, here.id, now=NOW).account == "shared"
+    erase(here)
+    assert places_of(MARK) == {
+        "accounts.name", "accounts.email", "accounts.email_key", "customers.name",
+        "customers.email", "customers.email_key", "customers.address_key", "customers.name_key",
+    }  # fmt: skip
+    assert fetch(Customer, there.id).account_id == account.id
+    assert fetch(Customer, here.id).account_id is None
+
+
+def test_d1_a_foreign_customer_is_not_found(site):
+    elsewhere = make_site(make_organisation(), slug="elsewhere").organisation_id
+    row = make_customer(site.organisation_id, name=NAME, email=EMAIL)
+    with pytest.raises(NotFound):
+        find_erasure(elsewhere, row.id, now=NOW)
+
+
+def test_m1_of_a_ledgers_line_only_the_note_can_be_emptied(site):
+    order = find_order(make_order(make_session(make_type(site))))
+    take_payment(Till(site.organisation_id, site.id), order.id, amount=100, method="cash",
+                 note="by card", now=NOW)  # fmt: skip
+    table = LedgerEntry.__table__
+    other = {"amount": 1, "created_at": NOW, "note": "another"}
+    for column in table.columns:
+        with pytest.raises(sa.exc.DBAPIError, match="append only"), transaction():
+            db.session.execute(
+                sa.update(table).values({column.name: other.get(column.name, "other")}),
+                execution_options=ANYWHERE,
+            )
+    with transaction():
+        db.session.execute(
+            sa.update(table).where(table.c.note != "").values(note=""), execution_options=ANYWHERE
+        )
+    with pytest.raises(sa.exc.DBAPIError, match="append only"), transaction():
+        db.session.execute(sa.delete(table), execution_options=ANYWHERE)
+
+
+def test_a_first_name_alone_is_not_taken_out_of_what_others_wrote(site):
+    row = make_customer(site.organisation_id, name="Ana", email="ana@example.com")
+    other = make_customer(site.organisation_id, name="Jude", email="jude@example.com")
+    add_note(site.organisation_id, About(customer_id=other.id), "Analyses; Ana, ana@example.com",
+             author_id=make_staff(site).id, now=NOW)  # fmt: skip
+    erase(row)
+    note = db.session.scalar(sa.select(Note.text), execution_options=ANYWHERE)
+    assert note == "Analyses; Ana, [erased]"
+
+
+def test_addresses_are_found_in_any_spelling(site):
+    row = make_customer(site.organisation_id, name="Élodie", email="Élodie@exämple.com")
+    past = make_session(make_type(site), local_start="2026-06-03T18:00")
+    make_order(past, email="ÉLODIE@EXÄMPLE.com", name="Élodie", now=NOW - dt.timedelta(days=3))
+    erase(row)
+    assert places_of("lodie") == places_of("exämple") == set()
+
+
+def test_nothing_lingers_in_the_files_free_pages(on_postgresql):
+    if not on_postgresql:
+        assert db.session.execute(sa.text("PRAGMA secure_delete")).scalar_one() == 1
