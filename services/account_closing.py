@@ -1,11 +1,12 @@
 """Closing an account: the sign-in goes, what was booked stays."""
 
 import datetime as dt
+from typing import Any
 
 import sqlalchemy as sa
 
 from domain.errors import RuleBroken
-from models import Account, AccountLink, Customer, LongWork, StaffGrant, db, unbound
+from models import Account, AccountLink, Base, StaffGrant, db, unbound
 from services.accounts import lock_account
 from services.idempotency import retrying
 from services.letters import post
@@ -58,13 +59,31 @@ def remove_account(account: Account, *, who: str) -> None:
 
     What was begun with it stays, as nobody's; `who` is its address under a keyed hash.
     """
-    _run(sa.update(Customer).where(Customer.account_id == account.id).values(account_id=None))
-    _run(sa.update(LongWork).where(LongWork.account_id == account.id).values(account_id=None))
     _run(sa.delete(AccountLink).where(AccountLink.account_id == account.id))
+    for column in _columns_of_accounts():
+        theirs = column == account.id
+        _run(
+            sa.update(column.table).where(theirs).values({column.name: None})
+            if column.nullable
+            else sa.delete(column.table).where(theirs)
+        )
     forget_tries(who)
     forget_tries(f"mail:{who}")
     db.session.delete(account)
     db.session.flush()
+
+
+def _columns_of_accounts() -> list[sa.Column[Any]]:
+    """Every column that names an account: emptied where it may be, else its row is the account's.
+
+    Those that hang on others come first.
+    """
+    return [
+        column
+        for table in reversed(Base.metadata.sorted_tables)
+        for column in table.columns
+        if any(key.target_fullname == "accounts.id" for key in column.foreign_keys)
+    ]
 
 
 def _run(statement: sa.Update | sa.Delete) -> None:

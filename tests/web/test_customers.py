@@ -142,13 +142,13 @@ def test_notes_are_written_taken_away_and_brought_back(maren, make, house):
     for _ in range(2):
         maren.post(url, {**form, "text": "Likes <b>tea</b>\nand quiet"}, 303)
     page = maren.get(at(house))
-    assert [tag.get_text() for tag in page.all(".notes .said")] == ["Likes <b>tea</b>\nand quiet"]
+    assert [tag.get_text() for tag in page.all(".noted-text")] == ["Likes <b>tea</b>\nand quiet"]
     note = make(lambda: db.session.scalar(sa.select(Note.id), execution_options=ANYWHERE))
     gone = maren.post(at(house, f"/notes/{note}/removal"), {}, 303).response.location
     page = maren.get(gone.split("#")[0])
-    assert page.all(".notes") == []
+    assert page.all(".noted") == []
     maren.post(page.one("form.note")["action"], {}, 303)
-    assert len(maren.get(at(house)).all(".notes .said")) == 1
+    assert len(maren.get(at(house)).all(".noted-text")) == 1
     assert maren.post(at(house, f"/notes/{note}/removal", "anna"), {}).status == 404
     assert maren.get(f"{url}/{note}/removal", 302)
 
