@@ -81,10 +81,11 @@ def erase_customer(
                 "This is how it stands now.",
                 code="changed_meanwhile",
             )
-        _end_what_is_open(person_of(row), now)
+        types = _end_what_is_open(person_of(row), now)
         if _balances(person_of(row))[1]:
             raise PaidAhead
         erase_traces(organisation_id, customer_id, hash_address=hash_address, now=now)
+        raise_revision(organisation_id, types)
 
     retrying(deed)
 
@@ -194,7 +195,8 @@ def _open(person: Person, now: dt.datetime) -> list[SessionBooking]:
     )
 
 
-def _end_what_is_open(person: Person, now: dt.datetime) -> None:
+def _end_what_is_open(person: Person, now: dt.datetime) -> set[str]:
+    """End it, wake who waits there, and answer with the types whose pages change."""
     freed, types = set(), end_links_of(person.organisation_id, person.customer_ids, now=now)
     for booking in _open(person, now):
         freed.add(booking.session_id)
@@ -208,7 +210,7 @@ def _end_what_is_open(person: Person, now: dt.datetime) -> None:
             let_go(booking, by="staff", now=now)
     db.session.flush()
     wake(person.organisation_id, freed, now=now)
-    raise_revision(person.organisation_id, types)
+    return types
 
 
 def _erasure(row: Customer, now: dt.datetime) -> Erasure:

@@ -33,6 +33,7 @@ class Person:
     guest_ids: tuple[str, ...]
     """Where they are a guest in another person's booking."""
     touched_order_ids: tuple[str, ...]
+    """All orders in which something of theirs stands, to be locked."""
     texts: re.Pattern[str] | None = field(repr=False)
     """Finds their addresses, numbers and full names in what others wrote; None for nothing."""
 
@@ -59,6 +60,7 @@ def person_of(row: Customer) -> Person:
     known = frozenset(keys - {""})
     orders = _orders(own, ids, known, account.id if account else "")
     order_ids = tuple(sorted(orders))
+    others = _named_by_others(own, known)
     bookings = _ids(
         sa.select(SessionBooking.id).where(
             SessionBooking.organisation_id == own,
@@ -78,7 +80,7 @@ def person_of(row: Customer) -> Person:
         order_ids=order_ids,
         booking_ids=bookings,
         guest_ids=tuple(guest[0] for guest in guests),
-        touched_order_ids=tuple(sorted({*order_ids, *(guest[2] for guest in guests)})),
+        touched_order_ids=tuple(sorted({*order_ids, *others, *(guest[2] for guest in guests)})),
         texts=pattern_of([*names, *([account.name] if account else [])], known, phones),
     )
 
@@ -136,6 +138,13 @@ def _orders(own: str, ids: tuple[str, ...], keys: Set[str], account_id: str) -> 
         theirs.append(sa.and_(Order.customer_id.is_(None), Order.held_by_id == account_id))
     rows = db.session.execute(sa.select(Order.id, Order.name).where(in_house, sa.or_(*theirs)))
     return {row[0]: row[1] for row in rows}
+
+
+def _named_by_others(own: str, keys: Set[str]) -> tuple[str, ...]:
+    """Orders that were made with one of the addresses, whoever's they are."""
+    in_house = Order.organisation_id == own
+    written = spellings(Order.email, keys, in_house)
+    return _ids(sa.select(Order.id).where(in_house, Order.email.in_(written))) if written else ()
 
 
 def _guests(own: str, keys: Set[str], booking_ids: tuple[str, ...]) -> list[tuple[str, str, str]]:

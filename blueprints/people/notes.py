@@ -12,7 +12,7 @@ from blueprints.rendering import render
 from blueprints.security import account_id, current_desk, needs
 from blueprints.visits import deed_key
 from domain.errors import KeyReused
-from services.customers import find_customer
+from services.customers import find_customer, find_successor
 from services.notes import (
     About,
     add_note,
@@ -37,6 +37,8 @@ def back_to_notes(site: str, customer_id: str, note_id: str = "") -> Any:
 @needs(CUSTOMERS)
 def note_customer(site: str, customer_id: str) -> Any:
     organisation_id = current_desk().venue.organisation_id
+    # Merged since the page was opened: what was typed is kept with the one that stays.
+    customer_id = find_successor(organisation_id, customer_id) or customer_id
     find_customer(organisation_id, customer_id)
     form = NoteForm()
     if not form.validate():

@@ -303,3 +303,25 @@ def test_a_booking_made_while_they_are_erased_is_no_longer_theirs(storm):
             order, row = find_order(secret), fetch(Customer, goes)
             assert (row.erased_at is None) == (order.customer_id == goes)
             db.session.remove()
+
+
+@pytest.mark.parametrize("of_booking", [False, True])
+def test_a_note_written_while_they_are_erased_is_erased_or_refused(storm, of_booking):
+    for number in range(4):
+        own, _, goes, secret = build(storm, number)
+        with storm.app_context():
+            booking = find_order(buy(own, secret)).items[0].booking.id
+            about = About(booking_id=booking) if of_booking else About(customer_id=goes)
+            mark = find_erasure(own, goes, now=NOW).mark
+            author = make_account(f"m{number}{of_booking}@example.com").id
+            db.session.remove()
+        said = together(
+            storm,
+            partial(add_note, own, about, "Limps", author_id=author, now=NOW),
+            partial(erase_customer, own, goes, cancels=True, seen=mark, hash_address=str, now=NOW),
+        )
+        with storm.app_context():
+            is_erased = fetch(Customer, goes).erased_at is not None
+            assert is_erased or said[1] == "changed_meanwhile"
+            assert len(list_notes(own, about)) == (not is_erased)
+            db.session.remove()

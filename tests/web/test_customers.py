@@ -187,6 +187,8 @@ def test_doubles_are_found_compared_and_merged(maren, house):
         "anna@work.example" in maren.get(old).text("aside[aria-label=Details]")
         or stays != house["ana"]
     )
+    maren.post(f"/staff/bath/customers/{goes}/notes", {"text": "Typed before"}, 303)
+    assert "Typed before" in maren.get(old).text("main")
     assert "No doubles" in maren.get("/staff/bath/customers/doubles").text("main")
 
 
