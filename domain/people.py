@@ -8,6 +8,9 @@ from domain.errors import RuleBroken
 MAX_NAME = 200
 _TAG = re.compile(r"<[^>]*>|[<>]")
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Marks above and below letters, and what takes no room.
+_UNREAD = ("Mn", "Cf")
+_STROKES = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"})
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\]+\.[^\s@.<>\"(),:;\[\]\\]{2,}")
 
 
@@ -76,3 +79,17 @@ def guest_key(*, guest_id: str = "", email: str = "", name: str = "") -> str:
         return f"email:{email_key(email)}"
     seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
     return f"name:{' '.join(unicodedata.normalize('NFKC', seen).casefold().split())}"
+
+
+def fold_name(text: str) -> str:
+    """A name as it is looked for: José, jose and JOSE\u0301 are one; ß is ss, ø is o."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    letters = "".join(letter for letter in plain if unicodedata.category(letter) not in _UNREAD)
+    return " ".join(letters.translate(_STROKES).split())
+
+
+def fold_phone(text: str) -> str:
+    """The digits of a phone number; signs, (0) and the 00 before a country's number go."""
+    plain = unicodedata.normalize("NFKC", text).replace("(0)", "")
+    digits = "".join(letter for letter in plain if letter.isdecimal())
+    return digits.removeprefix("00")

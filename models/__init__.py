@@ -4,12 +4,14 @@ from models.base import Base, db, install_sqlite, new_object_id, new_uuid, trans
 from models.intake import BOOKER, IntakeAnswer, IntakeForm
 from models.job import Job
 from models.long_work import LongWork
+from models.note import Note
 from models.order import Guest, IdempotencyKey, LedgerEntry, Order, OrderItem, SessionBooking
 from models.people import (
     RIGHTS,
     Account,
     AccountLink,
     Customer,
+    FormerCustomer,
     Membership,
     MembershipType,
     SignInTry,
@@ -50,6 +52,7 @@ __all__ = [
     "Category",
     "ClosedDay",
     "Customer",
+    "FormerCustomer",
     "Guest",
     "IdempotencyKey",
     "IntakeAnswer",
@@ -62,6 +65,7 @@ __all__ = [
     "MediaFile",
     "Membership",
     "MembershipType",
+    "Note",
     "Order",
     "OrderItem",
     "Organisation",

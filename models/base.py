@@ -130,6 +130,8 @@ def install_sqlite(engine: sa.Engine, busy_ms: int = 15000) -> None:
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
+            # What was erased leaves no copy in the file's free pages.
+            "secure_delete=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -3,8 +3,9 @@
 import datetime as dt
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
+from domain.people import fold_name, fold_phone
 from models.base import Base, ObjectId, Tenant, Uuid, one_of
 
 RIGHTS = (
@@ -91,6 +92,8 @@ class Customer(Tenant, Base):
         sa.UniqueConstraint("organisation_id", "email_key"),
         sa.UniqueConstraint("organisation_id", "account_id"),
         sa.Index("ix_customers_organisation_address", "organisation_id", "address_key"),
+        sa.Index("ix_customers_organisation_name", "organisation_id", "name_key"),
+        sa.Index("ix_customers_organisation_phone", "organisation_id", "phone_key"),
     )
 
     id: Mapped[ObjectId]
@@ -102,7 +105,39 @@ class Customer(Tenant, Base):
     # The address as written, normalised: rows with the same one are counted as one person.
     address_key: Mapped[str] = mapped_column(default="")
     phone: Mapped[str] = mapped_column(default="")
+    # Name and phone as they are looked for: without case, accents and signs.
+    name_key: Mapped[str] = mapped_column(default="", server_default="")
+    phone_key: Mapped[str] = mapped_column(default="", server_default="")
     created_at: Mapped[dt.datetime]
+    # Since when nothing says any more who this was.
+    erased_at: Mapped[dt.datetime | None]
+
+    @validates("name", "phone")
+    def _fold(self, field: str, text: str) -> str:
+        if field == "name":
+            self.name_key = fold_name(text)
+        else:
+            self.phone_key = fold_phone(text)
+        return text
+
+
+class FormerCustomer(Tenant, Base):
+    """A customer that became part of another one: where its old address leads (merging).
+
+    Its row is gone, so that whoever was about to book for it is refused by the database and
+    finds the one that stays.
+    """
+
+    __tablename__ = "former_customers"
+    __table_args__ = (sa.Index("ix_former_customers_address", "organisation_id", "email_key"),)
+
+    # The id that the customer had.
+    id: Mapped[str] = mapped_column(sa.String(24), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(sa.ForeignKey("customers.id"), index=True)
+    # The address that was given up: who books with it is the one that stays.
+    email_key: Mapped[str | None]
+    merged_at: Mapped[dt.datetime]
+    merged_by_id: Mapped[str | None] = mapped_column(sa.String(24))
 
 
 class MembershipType(Tenant, Base):

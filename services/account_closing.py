@@ -1,11 +1,12 @@
 """Closing an account: the sign-in goes, what was booked stays."""
 
 import datetime as dt
+from typing import Any
 
 import sqlalchemy as sa
 
 from domain.errors import RuleBroken
-from models import AccountLink, Customer, StaffGrant, db, unbound
+from models import Account, AccountLink, Base, StaffGrant, db, unbound
 from services.accounts import lock_account
 from services.idempotency import retrying
 from services.letters import post
@@ -42,20 +43,47 @@ def close_account(account_id: str, *, who: str, now: dt.datetime) -> None:
         account = lock_account(account_id)
         if is_staff(account_id):
             raise IsStaff
-        _run(sa.update(Customer).where(Customer.account_id == account_id).values(account_id=None))
-        _run(sa.delete(AccountLink).where(AccountLink.account_id == account_id))
-        forget_tries(who)
-        forget_tries(f"mail:{who}")
         post(
             "account_closed",
             {"to": account.email, "name": account.name},
             dedupe_key=account.id,
             now=now,
         )
-        db.session.delete(account)
-        db.session.flush()
+        remove_account(account, who=who)
 
     retrying(deed)
+
+
+def remove_account(account: Account, *, who: str) -> None:
+    """Delete an account that no venue's staff works with; in the caller's transaction.
+
+    What was begun with it stays, as nobody's; `who` is its address under a keyed hash.
+    """
+    _run(sa.delete(AccountLink).where(AccountLink.account_id == account.id))
+    for column in _columns_of_accounts():
+        theirs = column == account.id
+        _run(
+            sa.update(column.table).where(theirs).values({column.name: None})
+            if column.nullable
+            else sa.delete(column.table).where(theirs)
+        )
+    forget_tries(who)
+    forget_tries(f"mail:{who}")
+    db.session.delete(account)
+    db.session.flush()
+
+
+def _columns_of_accounts() -> list[sa.Column[Any]]:
+    """Every column that names an account: emptied where it may be, else its row is the account's.
+
+    Those that hang on others come first.
+    """
+    return [
+        column
+        for table in reversed(Base.metadata.sorted_tables)
+        for column in table.columns
+        if any(key.target_fullname == "accounts.id" for key in column.foreign_keys)
+    ]
 
 
 def _run(statement: sa.Update | sa.Delete) -> None:

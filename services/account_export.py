@@ -1,6 +1,7 @@
 """Everything we hold about a person, for that person."""
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,7 +41,7 @@ def export_account(account_id: str, *, now: dt.datetime) -> dict[str, Any]:
         execution_options=_EVERYWHERE,
     ).all()
     ids = [row.id for row, _ in customers]
-    memberships, orders = _memberships(ids), _orders(ids)
+    memberships, orders = memberships_by_customer(ids), orders_by_customer(ids)
     return {
         "exported_at": _instant(now),
         "account": {
@@ -50,21 +51,28 @@ def export_account(account_id: str, *, now: dt.datetime) -> dict[str, Any]:
             "has_password": account.password_hash is not None,
         },
         "customers": [
-            {
-                "organisation": house,
-                "name": row.name,
-                "email": row.email,
-                "phone": row.phone,
-                "created_at": _instant(row.created_at),
-                "memberships": [_membership(held) for held in memberships.get(row.id, [])],
-                "orders": [_order(order) for order in orders.get(row.id, [])],
-            }
+            {"organisation": house, **customer_as_told(row, memberships, orders)}
             for row, house in customers
         ],
     }
 
 
-def _memberships(customer_ids: list[str]) -> dict[str, list[Membership]]:
+def customer_as_told(
+    row: Customer, memberships: Mapping[str, list[Membership]], orders: Mapping[str, list[Order]]
+) -> dict[str, Any]:
+    """One customer row with what it holds and ordered, as plain values."""
+    return {
+        "name": row.name,
+        "email": row.email,
+        "phone": row.phone,
+        "created_at": _instant(row.created_at),
+        "memberships": [_membership(held) for held in memberships.get(row.id, [])],
+        "orders": [_order(order) for order in orders.get(row.id, [])],
+    }
+
+
+def memberships_by_customer(customer_ids: Sequence[str]) -> dict[str, list[Membership]]:
+    """What these rows hold, the oldest first; the caller found them inside the walls."""
     found: dict[str, list[Membership]] = {}
     for row in db.session.scalars(
         sa.select(Membership)
@@ -77,7 +85,8 @@ def _memberships(customer_ids: list[str]) -> dict[str, list[Membership]]:
     return found
 
 
-def _orders(customer_ids: list[str]) -> dict[str, list[Order]]:
+def orders_by_customer(customer_ids: Sequence[str]) -> dict[str, list[Order]]:
+    """What these rows ordered, whole, the oldest first; found inside the walls like them."""
     line = selectinload(Order.items).joinedload(OrderItem.booking)
     found: dict[str, list[Order]] = {}
     for row in db.session.scalars(

@@ -1,11 +1,11 @@
 """What somebody booked as a guest joins the account once the address is proved."""
 
 import datetime as dt
-from typing import Any
 
 import sqlalchemy as sa
 
-from models import Account, Customer, Membership, Order, PrivateLink, SessionBooking, db, unbound
+from models import Account, Customer, Order, db, unbound
+from services.customer_rows import fold_into
 from services.places import lock_sessions, raise_revision
 from services.waking import end_doubles, sessions_waited_for, wake
 
@@ -42,7 +42,8 @@ def join_guest_bookings(account: Account, *, now: dt.datetime) -> None:
             own[row.organisation_id] = row
             db.session.flush()
         else:
-            _merge(row, mine)
+            fold_into(row, mine, now=now)
+            _take_address(row, mine)
     for organisation_id, session_ids in waited.items():
         mine = own.get(organisation_id)
         types = end_doubles(organisation_id, mine.id, session_ids, now=now) if mine else set()
@@ -77,45 +78,8 @@ def _nobodys_rows(key: str, *, lock: bool) -> list[Customer]:
     return list(db.session.scalars(query, execution_options=options))
 
 
-def _merge(row: Customer, mine: Customer) -> None:
-    """Everything of `row` becomes `mine`; what both have stays once."""
-    for model in (Order, SessionBooking, PrivateLink):
-        _move(
-            sa.update(model)
-            .where(model.organisation_id == row.organisation_id, model.customer_id == row.id)
-            .values(customer_id=mine.id)
-        )
-    held = {
-        (own.membership_type_id, own.first_day): own
-        for own in db.session.scalars(
-            sa.select(Membership).where(
-                Membership.organisation_id == mine.organisation_id,
-                Membership.customer_id == mine.id,
-            )
-        )
-    }
-    for membership in db.session.scalars(
-        sa.select(Membership).where(
-            Membership.organisation_id == row.organisation_id, Membership.customer_id == row.id
-        )
-    ).all():
-        own = held.get((membership.membership_type_id, membership.first_day))
-        if own is not None:
-            # Of two from one day the one that counts is kept.
-            if own.state != "active" and membership.state == "active":
-                own.state, own.last_day = membership.state, membership.last_day
-            db.session.delete(membership)
-        else:
-            membership.customer_id = mine.id
-    mine.phone = mine.phone or row.phone
-    key, address = row.email_key, row.address_key
-    db.session.flush()
-    db.session.delete(row)
-    db.session.flush()
-    if mine.email_key is None and mine.address_key == address:
-        mine.email_key = key
+def _take_address(row: Customer, mine: Customer) -> None:
+    """The address that the emptied row had to itself is the account's now."""
+    if mine.email_key is None and mine.address_key == row.address_key:
+        mine.email_key = row.email_key
         db.session.flush()
-
-
-def _move(statement: Any) -> None:
-    db.session.execute(statement, execution_options={"synchronize_session": False})

@@ -15,6 +15,7 @@ from domain.people import check_email, check_name, email_key, guest_key
 from models import (
     Account,
     Customer,
+    FormerCustomer,
     Guest,
     LedgerEntry,
     Order,
@@ -37,7 +38,6 @@ from services.lines import (
     held_refusal,
     hold_line,
     is_theirs,
-    known_customer,
     live_lines,
     load_session,
     lock_order,
@@ -268,15 +268,16 @@ def find_or_add_customer(
     found = _customer_of(organisation_id, account, address)
     if found is not None:
         return found
-    is_anothers = account is None and bool(address) and _with_address(organisation_id, address)
+    owner = _with_address(organisation_id, address) if account is None and address else None
     fresh = Customer(
         id=new_object_id(),
         organisation_id=organisation_id,
         account_id=account_id,
         name=name,
         email=address,
-        email_key=email_key(address) if address and not is_anothers else None,
-        address_key=email_key(address),
+        email_key=email_key(address) if address and owner is None else None,
+        # An address given up at a merge counts as that of the person it was merged with.
+        address_key=owner.address_key if owner else email_key(address),
         created_at=now,
     )
     try:
@@ -293,9 +294,9 @@ def find_or_add_customer(
 
 def _customer_of(organisation_id: str, account: Account | None, address: str) -> Customer | None:
     if account is not None:
-        known = known_customer(organisation_id, account.id)[0]
-        if known is not None:
-            return known
+        own = _held(Customer.organisation_id == organisation_id, Customer.account_id == account.id)
+        if own is not None:
+            return own
     found = _with_address(organisation_id, address) if address else None
     if found is None or found.account_id is not None:
         return None
@@ -305,10 +306,24 @@ def _customer_of(organisation_id: str, account: Account | None, address: str) ->
 
 
 def _with_address(organisation_id: str, email: str) -> Customer | None:
+    """Whose address it is, or was until rows were merged."""
+    key = email_key(email)
+    former = sa.select(FormerCustomer.customer_id).where(
+        FormerCustomer.organisation_id == organisation_id, FormerCustomer.email_key == key
+    )
+    in_house = Customer.organisation_id == organisation_id
+    return _held(in_house, Customer.email_key == key) or _held(in_house, Customer.id.in_(former))
+
+
+def _held(*which: sa.ColumnElement[bool]) -> Customer | None:
+    """Neither erased nor merged before we commit: whoever does that waits, or is waited for."""
     return db.session.scalar(
-        sa.select(Customer).where(
-            Customer.organisation_id == organisation_id, Customer.email_key == email_key(email)
-        )
+        sa.select(Customer)
+        .where(*which, Customer.erased_at.is_(None))
+        .order_by(Customer.id)
+        .limit(1)
+        .with_for_update(read=True, key_share=True)
+        .execution_options(populate_existing=True)
     )
 
 

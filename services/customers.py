@@ -1,9 +1,11 @@
 """Finding an organisation's customers, and everything staff see of one."""
 
 import datetime as dt
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
@@ -11,10 +13,11 @@ from sqlalchemy.orm import joinedload
 from domain.errors import NotFound
 from domain.memberships import Held
 from domain.overrides import say_overridden
-from domain.people import email_key
+from domain.people import email_key, fold_name, fold_phone
 from models import (
     Account,
     Customer,
+    FormerCustomer,
     Membership,
     Order,
     OrderItem,
@@ -30,7 +33,16 @@ from services.persons import rows_of_customer
 PAGE = 25
 """Customers on one page of the list."""
 MOST_WORDS = 6
-MOST_PAST = 30
+LEAST_DIGITS = 3
+SORTS = ("name", "newest", "oldest")
+_NUMBER = re.compile(r"[+\d][\d\s()/.-]*")
+_REFERENCE = re.compile(r"[A-Za-z0-9]+-?[A-Za-z0-9]+")
+
+_ORDERS: dict[str, tuple[Any, ...]] = {
+    "name": (Customer.name_key.asc(), Customer.id.asc()),
+    "newest": (Customer.created_at.desc(), Customer.id.desc()),
+    "oldest": (Customer.created_at.asc(), Customer.id.asc()),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,7 @@ class OtherRow:
 
 @dataclass(frozen=True, slots=True)
 class CustomerPage:
-    """A customer with what they hold and booked."""
+    """A customer with what they hold, and who else they may be."""
 
     id: str
     name: str
@@ -104,15 +116,20 @@ class CustomerPage:
     has_account: bool
     since: dt.datetime
     memberships: tuple[Held, ...]
-    coming: tuple[BookingLine, ...]
-    past: tuple[BookingLine, ...]
+    erased_at: dt.datetime | None
     same_person: tuple[OtherRow, ...]
 
 
 def list_customers(
-    organisation_id: str, *, search: str = "", page: int = 1, size: int = PAGE, now: dt.datetime
+    organisation_id: str,
+    *,
+    search: str = "",
+    sort: str = SORTS[0],
+    page: int = 1,
+    size: int = PAGE,
+    now: dt.datetime,
 ) -> CustomerList:
-    """The customers in order of name whose name, mail, phone or reference has every word."""
+    """The customers whose name, mail, phone or reference has every word, in an order of SORTS."""
     matches = _matches(organisation_id, search)
     total = db.session.scalar(sa.select(sa.func.count()).select_from(Customer).where(*matches)) or 0
     pages = max(1, -(-total // size))
@@ -120,7 +137,7 @@ def list_customers(
     rows = db.session.scalars(
         sa.select(Customer)
         .where(*matches)
-        .order_by(sa.func.lower(Customer.name), Customer.id)
+        .order_by(*_ORDERS.get(sort, _ORDERS["name"]))
         .limit(size)
         .offset((page - 1) * size)
     ).all()
@@ -158,11 +175,38 @@ def find_customer(organisation_id: str, customer_id: str) -> Customer:
     return row
 
 
-def find_customer_page(organisation_id: str, customer_id: str, *, now: dt.datetime) -> CustomerPage:
-    """Everything staff see of one customer; raises NotFound."""
+def hold_customer(organisation_id: str, customer_id: str) -> Customer:
+    """The customer as it is now, who is neither merged nor erased before the caller commits.
+
+    Raises NotFound, for one who was erased too.
+    """
+    row = db.session.scalar(
+        sa.select(Customer)
+        .where(
+            Customer.organisation_id == organisation_id,
+            Customer.id == customer_id,
+            Customer.erased_at.is_(None),
+        )
+        .with_for_update(read=True, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise NotFound("We couldn't find that customer.")
+    return row
+
+
+def find_successor(organisation_id: str, customer_id: str) -> str | None:
+    """Whose page stands for a customer that was merged; None for one that never was."""
+    return db.session.scalar(
+        sa.select(FormerCustomer.customer_id).where(
+            FormerCustomer.organisation_id == organisation_id, FormerCustomer.id == customer_id
+        )
+    )
+
+
+def find_customer_page(organisation_id: str, customer_id: str) -> CustomerPage:
+    """Who a customer is and what they hold; raises NotFound."""
     row = find_customer(organisation_id, customer_id)
-    bookings = _bookings_of(organisation_id, customer_id)
-    coming = [line for line in bookings if line.start_time > now]
     return CustomerPage(
         id=row.id,
         name=row.name,
@@ -171,8 +215,7 @@ def find_customer_page(organisation_id: str, customer_id: str, *, now: dt.dateti
         has_account=row.account_id is not None,
         since=row.created_at,
         memberships=tuple(list_held(organisation_id, customer_id)),
-        coming=tuple(reversed(coming)),
-        past=tuple(line for line in bookings if line.start_time <= now)[:MOST_PAST],
+        erased_at=row.erased_at,
         same_person=tuple(_same_person(row)),
     )
 
@@ -187,25 +230,33 @@ def names_of_accounts(account_ids: Iterable[str | None]) -> dict[str, str]:
 
 
 def _matches(organisation_id: str, search: str) -> list[sa.ColumnElement[bool]]:
-    matches: list[sa.ColumnElement[bool]] = [Customer.organisation_id == organisation_id]
-    for word in search.split()[:MOST_WORDS]:
-        # SQLite's LIKE folds ASCII letters only; the usual spellings are asked for as well.
-        spellings = {word, word.lower(), word.capitalize()}
-        matches.append(
-            sa.or_(
-                *(Customer.name.icontains(spelling, autoescape=True) for spelling in spellings),
-                Customer.address_key.contains(email_key(word), autoescape=True),
-                sa.func.replace(Customer.phone, " ", "").contains(word, autoescape=True),
-                Customer.id.in_(
-                    sa.select(Order.customer_id).where(
-                        Order.organisation_id == organisation_id,
-                        Order.state.in_(SOLD),
-                        Order.order_ref.icontains(word, autoescape=True),
-                    )
-                ),
+    """Every word in name, mail, phone or reference; a number written with spaces is one word."""
+    in_house = [Customer.organisation_id == organisation_id, Customer.erased_at.is_(None)]
+    digits = fold_phone(search).lstrip("0")
+    if _NUMBER.fullmatch(search) and len(digits) >= LEAST_DIGITS:
+        return [*in_house, Customer.phone_key.contains(digits)]
+    return [*in_house, *(_has(organisation_id, word) for word in search.split()[:MOST_WORDS])]
+
+
+def _has(organisation_id: str, word: str) -> sa.ColumnElement[bool]:
+    ways = [
+        Customer.name_key.contains(fold_name(word), autoescape=True),
+        Customer.address_key.contains(email_key(word), autoescape=True),
+    ]
+    digits = fold_phone(word).lstrip("0")
+    if len(digits) >= LEAST_DIGITS:
+        ways.append(Customer.phone_key.contains(digits))
+    if _REFERENCE.fullmatch(word):
+        ways.append(
+            Customer.id.in_(
+                sa.select(Order.customer_id).where(
+                    Order.organisation_id == organisation_id,
+                    Order.state.in_(SOLD),
+                    Order.order_ref.icontains(word, autoescape=True),
+                )
             )
         )
-    return matches
+    return sa.or_(*ways)
 
 
 def _memberships_of(organisation_id: str, customer_ids: list[str]) -> dict[str, list[Held]]:
@@ -239,15 +290,13 @@ def _coming(organisation_id: str, customer_ids: list[str], now: dt.datetime) -> 
     return {row[0]: row[1] for row in rows if row[0]}
 
 
-def _bookings_of(organisation_id: str, customer_id: str) -> list[BookingLine]:
-    """What was confirmed for this row, the latest session first."""
+def lines_of_bookings(organisation_id: str, booking_ids: Sequence[str]) -> list[BookingLine]:
+    """These bookings as the customer's pages show them, in the same order."""
     rows = db.session.execute(
         sa.select(SessionBooking, Site.name, Site.place)
         .join(Site, SessionBooking.site_id == Site.id)
         .where(
-            SessionBooking.organisation_id == organisation_id,
-            SessionBooking.customer_id == customer_id,
-            SessionBooking.status == "confirmed",
+            SessionBooking.organisation_id == organisation_id, SessionBooking.id.in_(booking_ids)
         )
         .options(
             joinedload(SessionBooking.session),
@@ -258,10 +307,11 @@ def _bookings_of(organisation_id: str, customer_id: str) -> list[BookingLine]:
         )
     ).all()
     names = names_of_accounts(row[0].booked_by_id for row in rows)
-    lines = [
-        _booking_line(booking, f"{name} {place}".strip(), names) for booking, name, place in rows
-    ]
-    return sorted(lines, key=lambda line: (line.start_time, line.id), reverse=True)
+    lines = {
+        booking.id: _booking_line(booking, f"{name} {place}".strip(), names)
+        for booking, name, place in rows
+    }
+    return [lines[booking_id] for booking_id in booking_ids]
 
 
 def _booking_line(booking: SessionBooking, place: str, names: dict[str, str]) -> BookingLine:

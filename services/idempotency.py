@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 
 from domain.errors import KeyReused
 from models import IdempotencyKey, db, transaction
@@ -25,6 +26,10 @@ def retrying(deed: Callable[[], Answer]) -> Answer:
         try:
             with transaction():
                 return deed()
+        except StaleDataError:
+            # A row that was read here has been taken away since.
+            if not tries_left:
+                raise
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) not in TRY_AGAIN or not tries_left:
                 raise

@@ -8,6 +8,9 @@ import sqlalchemy as sa
 from domain.ledger import COMP, Entry, in_order, lapsing_comps
 from models import LedgerEntry, db, new_object_id
 
+LAPSED = "What it waived is cancelled"
+"""The one note that is ours and not somebody's."""
+
 
 def entries_of(rows: Iterable[LedgerEntry]) -> tuple[Entry, ...]:
     """The rows of one order as plain values, as they were written."""
@@ -65,7 +68,7 @@ def let_comps_lapse(organisation_id: str, order_ids: Collection[str], *, now: dt
                     amount=amount,
                     currency=currency,
                     method=COMP,
-                    note="What it waived is cancelled",
+                    note=LAPSED,
                     created_at=now,
                 )
             )

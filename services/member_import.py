@@ -17,6 +17,7 @@ from domain.people import email_key
 from models import (
     Account,
     Customer,
+    FormerCustomer,
     Membership,
     MembershipType,
     db,
@@ -106,7 +107,7 @@ def export_members(organisation_id: str) -> str:
     rows = db.session.scalars(
         sa.select(Membership)
         .join(Customer, Membership.customer_id == Customer.id)
-        .where(Membership.organisation_id == organisation_id)
+        .where(Membership.organisation_id == organisation_id, Customer.erased_at.is_(None))
         .options(joinedload(Membership.membership_type))
         .order_by(sa.func.lower(Customer.name), Customer.id, Membership.first_day, Membership.id)
     ).all()
@@ -319,7 +320,14 @@ def _known_people(organisation_id: str, keys: set[str]) -> dict[str, _Person]:
         .join(Customer, Customer.account_id == Account.id)
         .where(Customer.organisation_id == organisation_id, Account.email_key.in_(keys))
     ).all()
-    chosen: dict[str, Customer] = {}
+    merged = db.session.execute(
+        sa.select(FormerCustomer.email_key, Customer)
+        .join(Customer, FormerCustomer.customer_id == Customer.id)
+        .where(
+            FormerCustomer.organisation_id == organisation_id, FormerCustomer.email_key.in_(keys)
+        )
+    ).all()
+    chosen: dict[str, Customer] = {key: row for key, row in merged if key}
     for row in reversed(rows):
         chosen[row.address_key] = row
     chosen.update((key, row) for key, row in by_account)

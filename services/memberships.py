@@ -272,7 +272,11 @@ def lock_customers(organisation_id: str, customer_ids: list[str]) -> None:
     """Lock customers in order of id before their memberships change; NotFound if one is missing."""
     found = db.session.scalars(
         sa.select(Customer.id)
-        .where(Customer.organisation_id == organisation_id, Customer.id.in_(customer_ids))
+        .where(
+            Customer.organisation_id == organisation_id,
+            Customer.id.in_(customer_ids),
+            Customer.erased_at.is_(None),
+        )
         .order_by(Customer.id)
         .with_for_update(key_share=True)
     ).all()

@@ -131,6 +131,36 @@ def list_about_order(
     return _posted(jobs, now)
 
 
+def list_about_customer(
+    organisation_id: str, customer_id: str, *, number: int, size: int, now: dt.datetime
+) -> tuple[list[Posted], int]:
+    """A page of the letters about a customer's orders and bookings, newest first; how many."""
+    orders = sa.select(Order.id).where(
+        Order.organisation_id == organisation_id, Order.customer_id == customer_id
+    )
+    bookings = sa.select(SessionBooking.id).where(
+        SessionBooking.organisation_id == organisation_id,
+        SessionBooking.customer_id == customer_id,
+    )
+    which = (
+        Job.organisation_id == organisation_id,
+        Job.kind == MAIL,
+        sa.or_(
+            Job.payload["order"].as_string().in_(orders),
+            Job.payload["booking"].as_string().in_(bookings),
+        ),
+    )
+    total = db.session.scalar(sa.select(sa.func.count(Job.id)).where(*which)) or 0
+    jobs = db.session.scalars(
+        sa.select(Job)
+        .where(*which)
+        .order_by(Job.created_at.desc(), Job.id.desc())
+        .offset(size * (number - 1))
+        .limit(size)
+    ).all()
+    return _posted(jobs, now), total
+
+
 def retry(scope: Scope, job_id: str | None = None, *, now: dt.datetime) -> int:
     """Put one failed letter back, or all of them; how many. Two presses are one.
 

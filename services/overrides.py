@@ -11,7 +11,7 @@ from domain.people import check_email, check_name
 from domain.reasons import check_reason
 from models import Customer, SessionBooking, db
 from services.checkout import find_or_add_customer, settle
-from services.customers import find_customer
+from services.customers import hold_customer
 from services.eligibility import Explanation, desk_viewer, explain, find_session
 from services.idempotency import once
 from services.lines import hold_line, new_order
@@ -76,7 +76,7 @@ def book_in_spite(
             shown,
             rights,
         )
-        known = find_customer(organisation_id, customer_id) if customer_id else None
+        known = hold_customer(organisation_id, customer_id) if customer_id else None
         order = new_order(organisation_id, found, None, now, sold_by="staff")
         line = hold_line(order, found, guests, desk_viewer(known), now)
         customer: Customer = known or find_or_add_customer(

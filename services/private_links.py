@@ -4,7 +4,7 @@ import datetime as dt
 import hmac
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -245,6 +245,30 @@ def revoke_link(organisation_id: str, site_id: str, link_id: str, *, now: dt.dat
         raise_revision(organisation_id, [type_id])
 
 
+def end_links_of(
+    organisation_id: str, customer_ids: Collection[str], *, now: dt.datetime
+) -> set[str]:
+    """Revoke and unname what was made for these customers; the types whose pages change.
+
+    In the caller's transaction, with the links' sessions locked.
+    """
+    links = db.session.scalars(
+        sa.select(PrivateLink)
+        .where(
+            PrivateLink.organisation_id == organisation_id,
+            PrivateLink.customer_id.in_(list(customer_ids)),
+        )
+        .order_by(PrivateLink.id)
+    ).all()
+    for link in links:
+        _write(organisation_id, link.id, name="")
+        _write(organisation_id, link.id, PrivateLink.revoked_at.is_(None), revoked_at=now)
+        if link.session_id:
+            _put_back_on_sale(organisation_id, link.session_id, link.id, now)
+        db.session.expire(link)
+    return {link.session_type_id for link in links}
+
+
 def renew_address(organisation_id: str, site_id: str, type_id: str) -> None:
     """A link-only type gets another address; the old one is dead at once. Raises NotFound."""
     with transaction():
@@ -464,6 +488,7 @@ def _customer(organisation_id: str, email: str, name: str, now: dt.datetime) -> 
             Customer.address_key == email_key(address),
         )
         .order_by(Customer.account_id.is_(None), Customer.id)
+        .with_for_update(read=True, key_share=True)
     ).first()
     return found or find_or_add_customer(organisation_id, name, address, None, now)
 

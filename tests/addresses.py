@@ -48,6 +48,7 @@ from services.checkout import find_order
 from services.feeds import find_feed_key, start_feed
 from services.giving_up import release_places
 from services.long_works import begin
+from services.notes import About, add_note
 from services.private_links import NewLink, make_link
 from services.venue_settings import GROUPS
 from services.waiting import join
@@ -93,6 +94,10 @@ def build_house(rights: tuple[str, ...], slug: str = "bath") -> dict[str, list[A
     maren = make_staff(site, f"maren@{slug}.example", rights=rights)
     start_feed(maren.id)
     customer = make_customer(organisation_id, maren, email=f"maren@{slug}.example")
+    note, booking_note = (
+        add_note(organisation_id, about, "Prefers the morning", author_id=maren.id, now=now)
+        for about in (About(customer_id=customer.id), About(booking_id=line))
+    )
     member = make_member(organisation_id, make_staff(site, f"member@{slug}.example", rights=()))
     membership = db.session.scalars(
         sa.select(Membership).where(Membership.membership_type_id == member.id),
@@ -116,6 +121,8 @@ def build_house(rights: tuple[str, ...], slug: str = "bath") -> dict[str, list[A
         "member_id": [membership.customer_id],
         "type_slug": [kind.slug],
         "customer_id": [customer.id],
+        "note_id": [note],
+        "booking_note_id": [booking_note],
         "job_id": list(jobs)[:1],
         "address": [f"{kind.slug}-{fetch(PrivateLink, link).key}"],
         "kind": ["booking_changed", "waiting_offer"],

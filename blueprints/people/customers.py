@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -7,14 +8,21 @@ from flask import Response, flash, redirect, request, url_for
 from blueprints.clock import utcnow
 from blueprints.forms import Form
 from blueprints.people.area import CUSTOMERS, bp
-from blueprints.people.forms import DaysForm, EndForm, GiveForm, ShownForm
+from blueprints.people.forms import DaysForm, EndForm, GiveForm, NoteForm, ShownForm
 from blueprints.rendering import render
 from blueprints.security import current_desk, needs
 from blueprints.visits import deed_key
 from domain.errors import KeyReused, NotFound, RuleBroken
 from domain.local_time import local_day
 from domain.memberships import ChangedMeanwhile, say_date, say_days
-from services.customers import find_customer, find_customer_page, list_customers
+from services.customer_history import find_totals, list_bookings, list_waiting
+from services.customers import (
+    SORTS,
+    find_customer,
+    find_customer_page,
+    find_successor,
+    list_customers,
+)
 from services.memberships import (
     change_membership_days,
     end_membership,
@@ -23,13 +31,17 @@ from services.memberships import (
     pause_membership,
     resume_membership,
 )
+from services.notes import About, list_notes
 
 GIVE = "give"
+NOTE = "note"
+MOST = 8
+"""Bookings of a kind on the customer's own page; the history has them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A form that came back: which membership it is for, or GIVE, and why."""
+    """A form that came back: which membership it is for, or GIVE or NOTE, and why."""
 
     where: str
     form: Form
@@ -43,20 +55,28 @@ def customers(site: str) -> Response:
     search = request.args.get("q", "")[:100].strip()
     page = request.args.get("page", "1")
     number = int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1
+    wanted = request.args.get("sort", "")
+    sort = wanted if wanted in SORTS else SORTS[0]
     return render(
         "people/customers.html",
         desk=desk,
         venue=desk.venue,
         search=search,
-        found=list_customers(desk.venue.organisation_id, search=search, page=number, now=now),
+        sort=sort,
+        found=list_customers(
+            desk.venue.organisation_id, search=search, sort=sort, page=number, now=now
+        ),
         today=local_day(now, desk.venue.zone),
     )
 
 
 @bp.get("/<site>/customers/<customer_id>")
 @needs(CUSTOMERS)
-def customer(site: str, customer_id: str) -> Response:
-    return _customer(customer_id)
+def customer(site: str, customer_id: str) -> Any:
+    stays = find_successor(current_desk().venue.organisation_id, customer_id)
+    if stays is not None:
+        return redirect(url_for("people.customer", site=site, customer_id=stays))
+    return show_customer(customer_id)
 
 
 @bp.get("/<site>/customers/<customer_id>/memberships")
@@ -168,26 +188,28 @@ def _do(
 ) -> Any:
     """Do what a form asks and go back, or show the page with what was typed and why not."""
     if not form.validate():
-        return _customer(customer_id, Refused(where, form), status=422)
+        return show_customer(customer_id, Refused(where, form), status=422)
     try:
         act()
     except NotFound:
         raise
     except (ChangedMeanwhile, KeyReused) as broken:
-        return _customer(customer_id, Refused(where, form, broken), status=409)
+        return show_customer(customer_id, Refused(where, form, broken), status=409)
     except RuleBroken as broken:
         form.refuse(broken)
-        return _customer(customer_id, Refused(where, form), status=422)
+        return show_customer(customer_id, Refused(where, form), status=422)
     flash(said, "ok")
     return redirect(url_for("people.customer", site=site, customer_id=customer_id), code=303)
 
 
-def _customer(customer_id: str, refused: Refused | None = None, *, status: int = 200) -> Response:
+def show_customer(
+    customer_id: str, refused: Refused | None = None, *, status: int = 200
+) -> Response:
     desk, now = current_desk(), utcnow()
     organisation_id = desk.venue.organisation_id
-    person = find_customer_page(organisation_id, customer_id, now=now)
+    person = find_customer_page(organisation_id, customer_id)
     own = refused and next((one for one in person.memberships if one.id == refused.where), None)
-    if refused and refused.where != GIVE and own is None:
+    if refused and refused.where not in (GIVE, NOTE) and own is None:
         raise NotFound("We couldn't find that membership.")
     return render(
         "people/customer.html",
@@ -196,6 +218,13 @@ def _customer(customer_id: str, refused: Refused | None = None, *, status: int =
         person=person,
         choices=list_choices(organisation_id),
         give=refused.form if refused and refused.where == GIVE else GiveForm(formdata=None),
+        note=refused.form if refused and refused.where == NOTE else NoteForm(formdata=None),
+        notes=list_notes(organisation_id, About(customer_id=customer_id)),
+        gone=just_gone(),
+        totals=find_totals(organisation_id, customer_id, now=now),
+        coming=list_bookings(organisation_id, customer_id, state="coming", size=MOST, now=now),
+        past=list_bookings(organisation_id, customer_id, state="past", size=MOST, now=now),
+        waiting=list_waiting(organisation_id, customer_id),
         refused=refused,
         today=local_day(now, desk.venue.zone),
         since=local_day(person.since, desk.venue.zone),
@@ -203,3 +232,9 @@ def _customer(customer_id: str, refused: Refused | None = None, *, status: int =
         say_days=say_days,
         status=status,
     )
+
+
+def just_gone() -> str:
+    """The note that the press before took away; it can be brought back."""
+    gone = request.args.get("gone", "")
+    return gone if re.fullmatch(r"[0-9a-f]{24}", gone) else ""

@@ -9,6 +9,7 @@ from blueprints.forms import Form, WholeNumber, obeys
 from domain.eligibility import MAX_PARTY
 from domain.errors import RuleBroken
 from domain.memberships import Days, check_type_name, read_day
+from domain.notes import check_note
 from domain.people import check_email, check_name
 from domain.reasons import check_reason
 
@@ -68,6 +69,17 @@ class DaysForm(ShownForm):
 
 class EndForm(ShownForm):
     last_day = Day("Last day that counts", "last day")
+
+
+class NoteForm(Form):
+    text = StringField("Note", [obeys(check_note)])
+    key = StringField()
+
+
+class EraseForm(Form):
+    cancels = BooleanField("End what is to come with it")
+    sure = BooleanField("I know", [InputRequired("Tick that you know this can't be undone.")])
+    seen = StringField()
 
 
 class TypeForm(Form):

@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import RuleBroken
-from domain.people import MAX_NAME, check_email, check_name, email_key, guest_key
+from domain.people import (
+    MAX_NAME,
+    check_email,
+    check_name,
+    email_key,
+    fold_name,
+    fold_phone,
+    guest_key,
+)
 
 COMPOSED, DECOMPOSED = "Jos\u00e9", "Jose\u0301"
 
@@ -162,3 +170,29 @@ def test_h9_no_unicode_form_makes_another_guest(name, form):
 )
 def test_two_mailboxes_never_share_a_key(one, other):
     assert email_key(one) != email_key(other)
+
+
+@pytest.mark.parametrize(
+    ("spellings", "folded"),
+    [
+        (("José Ibáñez", "JOSÉ  ibanez", "Jose\u0301 Iban\u0303ez"), "jose ibanez"),
+        (("Straße", "STRASSE"), "strasse"),
+        (("Søren Łukasz", "soren lukasz"), "soren lukasz"),
+        (("Þórdís Æsa", "thordis aesa"), "thordis aesa"),
+    ],
+)
+def test_a_name_is_found_in_any_of_its_spellings(spellings, folded):
+    assert {fold_name(name) for name in spellings} == {folded} == {fold_name(folded)}
+
+
+@pytest.mark.parametrize(
+    ("written", "digits"),
+    [
+        ("+44 (0)1225 000-000", "441225000000"),
+        ("0044 1225 000 000", "441225000000"),
+        ("01225/000.000", "01225000000"),
+        ("ask at the desk", ""),
+    ],
+)
+def test_a_phone_number_is_its_digits(written, digits):
+    assert fold_phone(written) == digits

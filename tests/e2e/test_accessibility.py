@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from changing_stories import CHANGING
 from cover_stories import COVER
+from customers_stories import CUSTOMERS
 from orders_stories import ORDERS
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
@@ -359,6 +360,7 @@ STORIES = [
     *SERIES,
     *SETTING_UP,
     *ORDERS,
+    *CUSTOMERS,
     *REPORTING,
 ]
 
