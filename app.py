@@ -38,7 +38,7 @@ from blueprints.configuration import configure
 from blueprints.errors import register_errors
 from blueprints.rendering import STATIC_FOLDER, STATIC_PREFIX, install_rendering
 from blueprints.security import HostGuard, csrf, install_security, login_manager
-from models import db, install_sqlite, install_walls
+from models import db, install_finding, install_sqlite, install_walls
 from models.migrating import migrate
 
 
@@ -52,6 +52,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     with app.app_context():
         install_sqlite(db.engine)
     install_walls()
+    install_finding()
     csrf.init_app(app)
     login_manager.init_app(app)
     install_security(app)
