@@ -12,10 +12,12 @@ from blueprints import (
     cover,
     desk,
     feeds,
+    finding,
     guest_forms,
     health,
     house,
     intake,
+    kiosk,
     letters,
     mailbox,
     media,
@@ -60,7 +62,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     register_errors(app)
     areas = (
         *(health, account, bookings, guest_forms, checkout, cover),
-        *(desk, feeds, house, intake, letters, mailbox),
+        *(desk, feeds, finding, house, intake, kiosk, letters, mailbox),
         *(media, orders, people, prices, private_links, reports),
         *(series, sessions, setup, shop, types, waiting),
         *(works,),

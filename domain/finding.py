@@ -25,9 +25,9 @@ _ROW_ID = re.compile(r"[0-9a-f]{24}")
 _PHONE = re.compile(r"[0-9+() ./-]+")
 # Letters that stay themselves when marks are taken off, and how people without them write them.
 _PLAIN = str.maketrans(
-    {"ø": "o", "ð": "d", "đ": "d", "þ": "th", "æ": "ae", "œ": "oe", "ł": "l", "ı": "i"}
+    {"ø": "o", "ð": "d", "đ": "d", "þ": "th", "æ": "ae", "œ": "oe", "ł": "l", "\u0131": "i"}
 )
-# References have none of these but for the venue's own letters in front, so that each is a misreading.
+# A reference's own signs are none of these, so that each is a misreading.
 _MISREAD = str.maketrans({"o": "0", "i": "1", "l": "1", "u": "v"})
 
 REFERENCE, PHONE = "=", "#"
@@ -127,6 +127,14 @@ def read_typed(text: str) -> Typed:
     if LEAST_REFERENCE <= len(reference) <= 24:
         ways.append((Range(REFERENCE + reference),))
     return Typed(text, reference=reference, ways=tuple(way for way in ways if way))
+
+
+def is_meant(typed: Typed, order_ref: str) -> bool:
+    """Whether the text names this very order: by ticket, id, or its whole reference."""
+    if typed.code or typed.row_id:
+        return True
+    _, _, own = order_ref.partition(" ")
+    return bool(typed.reference) and typed.reference in map(reference_key, (order_ref, own))
 
 
 def is_last_name(typed: str, names: Sequence[str]) -> bool:

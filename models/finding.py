@@ -31,7 +31,12 @@ class FindingWord(Base):
             name="of_one_row",
         ),
         sa.Index(
-            "ix_finding_words_word", "organisation_id", "word", "order_id", "customer_id", "guest_id"
+            "ix_finding_words_word",
+            "organisation_id",
+            "word",
+            "order_id",
+            "customer_id",
+            "guest_id",
         ),
     )
 

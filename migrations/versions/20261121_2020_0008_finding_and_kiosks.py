@@ -139,9 +139,7 @@ def _keep_words() -> None:
 
 
 def _keep(table: str, column: str, *names: str) -> None:
-    words = sa.table(
-        "finding_words", *map(sa.column, ("id", "organisation_id", "word", column))
-    )
+    words = sa.table("finding_words", *map(sa.column, ("id", "organisation_id", "word", column)))
     plain = sa.table(table, *map(sa.column, ("id", "organisation_id", *names)))
     connection = op.get_bind()
     rows = connection.execute(sa.select(plain)).all()
