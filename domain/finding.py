@@ -95,8 +95,7 @@ def kept_words(
 
 def phone_key(text: str) -> str:
     """A number's digits from the last one on, without zeros in front; "" for too few."""
-    digits = "".join(letter for letter in text.replace("(0)", "") if letter in "0123456789")
-    digits = digits.lstrip("0")
+    digits = _digits(text).lstrip("0")
     return digits[::-1][:MOST_DIGITS] if len(digits) >= LEAST_DIGITS else ""
 
 
@@ -117,13 +116,14 @@ def read_code(text: str) -> str:
 
 def read_typed(text: str) -> Typed:
     """Everything that the text can mean; too little, or nothing that is kept, is empty."""
-    text = " ".join(unicodedata.normalize("NFC", text[:MOST_TYPED]).split())
+    seen = (" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
+    text = " ".join(unicodedata.normalize("NFC", "".join(seen)[:MOST_TYPED]).split())
     if code := read_code(text):
         return Typed(text, code=code)
     if _ROW_ID.fullmatch(text.lower()):
         return Typed(text, row_id=text.lower())
     reference = reference_key(text)
-    ways = [_read_names(text), _read_phone(text)]
+    ways = [_read_names(text), *_read_phone(text)]
     if LEAST_REFERENCE <= len(reference) <= 24:
         ways.append((Range(REFERENCE + reference),))
     return Typed(text, reference=reference, ways=tuple(way for way in ways if way))
@@ -170,9 +170,19 @@ def _read_names(text: str) -> tuple[Range, ...]:
     return tuple(Range(part[:LONGEST_WORD]) for part in dict.fromkeys(parts[:MOST_WORDS]))
 
 
-def _read_phone(text: str) -> tuple[Range, ...]:
-    digits = phone_key(text) if _PHONE.fullmatch(text) else ""
-    if not digits:
-        return ()
-    shorter = range(NATIONAL_DIGITS, len(digits))
-    return (Range(PHONE + digits, tuple(PHONE + digits[:length] for length in shorter)),)
+def _read_phone(text: str) -> list[tuple[Range, ...]]:
+    """A whole number, or the last digits of one, which may begin with a zero."""
+    if not _PHONE.fullmatch(text):
+        return []
+    ways: list[tuple[Range, ...]] = []
+    if digits := phone_key(text):
+        shorter = range(NATIONAL_DIGITS, len(digits))
+        ways.append((Range(PHONE + digits, tuple(PHONE + digits[:length] for length in shorter)),))
+    last = _digits(text)
+    if last.startswith("0") and LEAST_DIGITS <= len(last) <= NATIONAL_DIGITS:
+        ways.append((Range(PHONE + last[::-1]),))
+    return ways
+
+
+def _digits(text: str) -> str:
+    return "".join(letter for letter in text.replace("(0)", "") if letter in "0123456789")

@@ -1,7 +1,7 @@
 """The tables, one file per aggregate."""
 
 from models.base import Base, db, install_sqlite, new_object_id, new_uuid, transaction
-from models.finding import FindingWord, install_finding, rewrite_words, words_of
+from models.finding import NAMED, FindingWord, install_finding, rewrite_words, words_of
 from models.intake import BOOKER, IntakeAnswer, IntakeForm
 from models.job import Job
 from models.kiosk import Kiosk
@@ -45,6 +45,7 @@ from models.wording import LetterWording
 
 __all__ = [
     "BOOKER",
+    "NAMED",
     "RIGHTS",
     "Account",
     "AccountLink",

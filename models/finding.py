@@ -55,9 +55,10 @@ class FindingWord(Base):
     )
 
 
+AT_ONCE = 1000
 WORDS: Any = FindingWord.__table__
 
-NAMED: dict[type[Any], tuple[str, tuple[str, ...]]] = {
+NAMED: dict[Any, tuple[str, tuple[str, ...]]] = {
     Order: ("order_id", ("name", "email", "order_ref")),
     Customer: ("customer_id", ("name", "email", "phone")),
     Guest: ("guest_id", ("name", "email")),
@@ -120,20 +121,41 @@ def _is_changed(row: Any, names: tuple[str, ...]) -> bool:
 
 
 def _note_many(state: ORMExecuteState) -> Any:
-    """A statement that renames many rows at once renames their words, too."""
-    if not state.is_update or state.bind_mapper is None:
+    """A statement that writes or renames many rows at once writes their words, too."""
+    kind: Any = state.bind_mapper.class_ if state.bind_mapper is not None else None
+    if kind not in NAMED or not (state.is_insert or state.is_update):
         return None
-    kind = state.bind_mapper.class_
+    if state.is_insert:
+        return _insert_many(state, kind)
+    return _rename_many(state, kind)
+
+
+def _insert_many(state: ORMExecuteState, kind: type[Any]) -> Any:
+    sent: Any = state.parameters or {}
+    ids = [row["id"] for row in (sent if isinstance(sent, list) else [sent]) if "id" in row]
+    result = state.invoke_statement()
+    _rewrite_by_ids(state.session, kind, ids)
+    return result
+
+
+def _rename_many(state: ORMExecuteState, kind: type[Any]) -> Any:
     statement: Any = state.statement
     changed = {getattr(column, "key", column) for column in statement._values or ()}
-    if kind not in NAMED or changed.isdisjoint(NAMED[kind][1]):
+    if changed.isdisjoint(NAMED[kind][1]):
         return None
-    connection, table = state.session.connection(), kind.__table__
+    table = kind.__table__
     which = sa.select(table.c.id)
     if statement.whereclause is not None:
         which = which.where(statement.whereclause)
-    ids = list(connection.scalars(which))
+    ids = list(state.session.connection().scalars(which))
     result = state.invoke_statement()
-    rows = connection.execute(sa.select(table).where(table.c.id.in_(ids)))
-    rewrite_words(connection, kind, rows)
+    _rewrite_by_ids(state.session, kind, ids)
     return result
+
+
+def _rewrite_by_ids(session: Session, kind: type[Any], ids: list[str]) -> None:
+    connection, table = session.connection(), kind.__table__
+    for first in range(0, len(ids), AT_ONCE):
+        chunk = ids[first : first + AT_ONCE]
+        rows = connection.execute(sa.select(table).where(table.c.id.in_(chunk)))
+        rewrite_words(connection, kind, rows)

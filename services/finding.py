@@ -1,6 +1,7 @@
 """Finding a booking of a venue by name, reference, mail, phone or ticket."""
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -11,7 +12,19 @@ from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from domain.finding import Range, Typed, is_meant, read_typed
 from domain.local_time import local_day
-from models import FindingWord, Guest, Order, Session, SessionBooking, db, unbound
+from models import (
+    NAMED,
+    FindingWord,
+    Guest,
+    Order,
+    Session,
+    SessionBooking,
+    db,
+    rewrite_words,
+    transaction,
+    unbound,
+    words_of,
+)
 from services.facts import Venue
 from services.intake import own_position
 from services.ledger import balances_of
@@ -20,6 +33,8 @@ PAGE = 25
 MOST = 1000
 """More matches than this are not counted: nobody reads so far."""
 
+AT_ONCE = 1000
+_FOR_ALL = unbound("the doctor looks at every organisation")
 _BY_CODE = unbound("a ticket's code is unguessable and unique for the whole installation")
 
 
@@ -123,6 +138,39 @@ def find_ticket(code: str) -> tuple[str, str, str] | None:
     return None if row is None else (row[0], row[1], row[2])
 
 
+def rebuild_words(organisation_id: str) -> None:
+    """Make all of an organisation's words anew, for rows that were written past the models."""
+    with transaction():
+        for kind in NAMED:
+            rows = db.session.scalars(
+                sa.select(kind).where(kind.organisation_id == organisation_id)
+            ).all()
+            for first in range(0, len(rows), AT_ONCE):
+                rewrite_words(db.session.connection(), kind, rows[first : first + AT_ONCE])
+
+
+def find_wrong_words() -> list[str]:
+    """A sentence for every row that is not found by its name as it is now."""
+    wrong = []
+    for kind, (column, names) in NAMED.items():
+        own = getattr(FindingWord, column)
+        kept: dict[str, set[str]] = defaultdict(set)
+        for row_id, word in db.session.execute(
+            sa.select(own, FindingWord.word).where(own.is_not(None)), execution_options=_FOR_ALL
+        ):
+            kept[row_id].add(word)
+        rows = db.session.execute(
+            sa.select(kind.id, *(getattr(kind, name) for name in names)),
+            execution_options=_FOR_ALL,
+        )
+        wrong += [
+            f"{kind.__name__} {row.id}: it is found by other words than its own."
+            for row in rows
+            if kept[row.id] != set(words_of(row))
+        ]
+    return wrong
+
+
 def _matches(venue: Venue, typed: Typed) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         SessionBooking.organisation_id == venue.organisation_id,
@@ -166,13 +214,13 @@ def _with_word(organisation_id: str, wanted: Range) -> sa.CompoundSelect[Any]:
     return sa.union(
         sa.select(booking.id)
         .join(FindingWord, FindingWord.order_id == booking.order_id)
-        .where(*own, booking.organisation_id == organisation_id),
+        .where(*own),
         sa.select(booking.id)
         .join(FindingWord, FindingWord.customer_id == booking.customer_id)
-        .where(*own, booking.organisation_id == organisation_id),
+        .where(*own),
         sa.select(Guest.session_booking_id)
         .join(FindingWord, FindingWord.guest_id == Guest.id)
-        .where(*own, Guest.organisation_id == organisation_id),
+        .where(*own),
     )
 
 

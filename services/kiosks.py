@@ -167,6 +167,8 @@ def find_arrival(kiosk: KioskDesk, reference: str, last_name: str, *, now: dt.da
     Raises NoArrival, OtherVenue, and KioskPaused after too many of them. What is found and
     shown is no try.
     """
+    # Whoever tries is another guest: the last one's booking is gone whatever comes of it.
+    show_nothing(kiosk, now=now)
     trial = _note_try(kiosk, now=now)
     booking = _scanned(kiosk, reference) or _named(kiosk, reference, last_name, now=now)
     if booking is None:
@@ -339,7 +341,11 @@ def _show(
 
 
 def _place(booking: SessionBooking) -> str:
-    site = db.session.get(Site, booking.site_id)
+    site = db.session.scalar(
+        sa.select(Site).where(
+            Site.organisation_id == booking.organisation_id, Site.id == booking.site_id
+        )
+    )
     return venue_of(site).full_name if site else "another venue"
 
 

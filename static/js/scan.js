@@ -60,7 +60,7 @@
   };
 
   if (!canRead) {
-    tell("This browser can’t read codes with the camera. Type the reference, or use a scanner.");
+    tell(none.dataset.cannot);
     return;
   }
   start.hidden = false;
