@@ -233,7 +233,7 @@ def test_a_missing_form_is_said(kiosk, house, make):
     def build():
         site = fetch(Site, house["site"])
         kind = make_type(site)
-        make_form(kind, Field("health", "text", "Anything we should know?"))
+        make_form(kind, Field("health", "Anything we should know?"))
         return booked(site, kind, name="Formless Fay")
 
     ask(kiosk, make(build)["ref"], "Fay")
