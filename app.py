@@ -12,10 +12,12 @@ from blueprints import (
     cover,
     desk,
     feeds,
+    finding,
     guest_forms,
     health,
     house,
     intake,
+    kiosk,
     letters,
     mailbox,
     media,
@@ -38,7 +40,7 @@ from blueprints.configuration import configure
 from blueprints.errors import register_errors
 from blueprints.rendering import STATIC_FOLDER, STATIC_PREFIX, install_rendering
 from blueprints.security import HostGuard, csrf, install_security, login_manager
-from models import db, install_sqlite, install_walls
+from models import db, install_finding, install_sqlite, install_walls
 from models.migrating import migrate
 
 
@@ -52,6 +54,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     with app.app_context():
         install_sqlite(db.engine)
     install_walls()
+    install_finding()
     csrf.init_app(app)
     login_manager.init_app(app)
     install_security(app)
@@ -59,10 +62,10 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     register_errors(app)
     areas = (
         *(health, account, bookings, guest_forms, checkout, cover),
-        *(desk, feeds, house, intake, letters, mailbox),
-        *(media, orders, people, prices, private_links, reports),
-        *(series, sessions, setup, shop, types, waiting),
-        *(works,),
+        *(desk, feeds, finding, house, intake, kiosk),
+        *(letters, mailbox, media, orders, people, prices),
+        *(private_links, reports, series, sessions, setup, shop),
+        *(types, waiting, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)

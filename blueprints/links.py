@@ -4,7 +4,7 @@ import hmac
 import os
 from typing import Any
 
-from flask import current_app
+from flask import current_app, request, url_for
 from itsdangerous import BadData, URLSafeSerializer
 
 from domain.account_links import LinkUnknown
@@ -17,6 +17,12 @@ def public_url(endpoint: str, **values: Any) -> str:
         base = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
     path: str = current_app.url_map.bind("localhost").build(endpoint, values)
     return str(base) + path
+
+
+def ticket_link(code: str) -> str:
+    """What the QR code on a ticket holds: it finds the booking at the door, and changes nothing."""
+    base = current_app.config["PUBLIC_ADDRESS"] or request.host_url.rstrip("/")
+    return str(base) + url_for("finding.ticket", code=code)
 
 
 def sign_link(link_id: str, purpose: str) -> str:

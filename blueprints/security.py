@@ -16,9 +16,12 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import BadRequest, TooManyRequests
 
+from blueprints.links import read_link
+from domain.account_links import LinkUnknown
 from domain.errors import NotFound
 from domain.people import email_key
 from services.accounts import Desk, find_account, find_desk
+from services.kiosks import KioskDesk, find_kiosk
 
 csrf = CSRFProtect()
 sign_in_tries = MovingWindowRateLimiter(MemoryStorage())
@@ -29,6 +32,9 @@ View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC = "public"
 SIGNED_IN = "signed in"
 STAFF = "staff of any venue"
+KIOSK = "a kiosk of the venue"
+"""Asked of a device, not of a person: its own cookie opens these routes and nothing else."""
+KIOSK_COOKIE = "kiosk"
 
 POLICY = "; ".join(
     (
@@ -48,6 +54,8 @@ POLICY = "; ".join(
 FRAMING = f"{POLICY}; frame-src 'self'"
 """For pages that show a letter in a sandboxed frame."""
 
+SCANNING = "camera=(self), microphone=(), geolocation=()"
+"""The Permissions-Policy of pages that scan tickets; a page sets it over the one below."""
 
 HEADERS = (
     ("Content-Security-Policy", POLICY),
@@ -124,6 +132,11 @@ def current_desk() -> Desk:
     return g.desk
 
 
+def current_kiosk() -> KioskDesk:
+    """The kiosk that asks for a route of the kiosk."""
+    return g.kiosk
+
+
 def count_sign_in_try() -> None:
     """Raise TooManyRequests when this address has tried too often; counted per process."""
     count_try("sign-in")
@@ -157,6 +170,9 @@ def _check_right() -> Any:
     rights = declared_rights(current_app, request.endpoint)
     if PUBLIC in rights:
         return None
+    if KIOSK in rights:
+        g.kiosk = find_kiosk((request.view_args or {})["site"], _kiosk_token())
+        return None
     person = account_id()
     if person is None:
         door = "account.sign_in" if SIGNED_IN in rights else "desk.sign_in"
@@ -165,6 +181,13 @@ def _check_right() -> Any:
     if not {SIGNED_IN, STAFF}.intersection(rights) and rights:
         g.desk = find_desk(person, (request.view_args or {})["site"], *rights)
     return None
+
+
+def _kiosk_token() -> str:
+    try:
+        return read_link(request.cookies.get(KIOSK_COOKIE, ""), "kiosk")
+    except LinkUnknown:
+        return ""
 
 
 def _refuse_nul() -> None:

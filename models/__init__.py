@@ -1,8 +1,10 @@
 """The tables, one file per aggregate."""
 
 from models.base import Base, db, install_sqlite, new_object_id, new_uuid, transaction
+from models.finding import NAMED, FindingWord, install_finding, rewrite_words, words_of
 from models.intake import BOOKER, IntakeAnswer, IntakeForm
 from models.job import Job
+from models.kiosk import Kiosk
 from models.long_work import LongWork
 from models.note import Note
 from models.order import Guest, IdempotencyKey, LedgerEntry, Order, OrderItem, SessionBooking
@@ -45,6 +47,7 @@ from models.wording import LetterWording
 
 __all__ = [
     "BOOKER",
+    "NAMED",
     "RIGHTS",
     "Account",
     "AccountLink",
@@ -52,12 +55,14 @@ __all__ = [
     "Category",
     "ClosedDay",
     "Customer",
+    "FindingWord",
     "FormerCustomer",
     "Guest",
     "IdempotencyKey",
     "IntakeAnswer",
     "IntakeForm",
     "Job",
+    "Kiosk",
     "LedgerEntry",
     "LetterWording",
     "LongWork",
@@ -85,13 +90,16 @@ __all__ = [
     "Unbound",
     "Zone",
     "db",
+    "install_finding",
     "install_sqlite",
     "install_walls",
     "new_object_id",
     "new_uuid",
     "practitioner_sites",
     "practitioner_types",
+    "rewrite_words",
     "session_type_categories",
     "transaction",
     "unbound",
+    "words_of",
 ]

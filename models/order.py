@@ -1,6 +1,7 @@
 """Basket and order are one row; hold and booking are one row; money is a ledger (2.5, M1)."""
 
 import datetime as dt
+import secrets
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,11 @@ from models.people import Customer
 from models.private_link import PrivateLink
 from models.session import Session
 from models.venue import Site
+
+
+def new_check_in_code() -> str:
+    """What a ticket's QR code holds: 80 random bits, in digits that any scanner types right."""
+    return secrets.token_hex(10)
 
 
 class Order(Tenant, Base):
@@ -165,6 +171,8 @@ class SessionBooking(Tenant, Base):
     )
     # The version of its calendar entry and of the mails about it: raised by every change (E1, E3).
     sequence: Mapped[int] = mapped_column(default=0)
+    # Finds the booking at the door and does nothing else: a ticket may be photographed.
+    check_in_code: Mapped[str] = mapped_column(unique=True, default=new_check_in_code)
     overridden: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
     override_reason: Mapped[str] = mapped_column(default="")
     booked_by_id: Mapped[str | None] = mapped_column(sa.String(24))

@@ -27,6 +27,7 @@ from models import (
     db,
     unbound,
 )
+from services.finding import find_wrong_words
 from services.letters import MAIL
 from services.long_works import LONG_WORK, OPEN
 from services.outbox import MOST_ATTEMPTS
@@ -56,6 +57,7 @@ def examine(*, now: dt.datetime | None = None) -> list[str]:
         *find_wrong_totals(),
         *find_broken_offers(),
         *find_broken_promises(),
+        *find_wrong_words(),
         *(find_sleeping_lists(now) if now is not None else ()),
     ]
 

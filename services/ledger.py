@@ -40,6 +40,16 @@ def find_entries(organisation_id: str, order_id: str) -> tuple[Entry, ...]:
     )
 
 
+def balances_of(organisation_id: str, order_ids: Collection[str]) -> dict[str, int]:
+    """By order what is still to be paid, below 0 what is to be given back; in minor units."""
+    rows = db.session.execute(
+        sa.select(LedgerEntry.order_id, sa.func.sum(LedgerEntry.amount))
+        .where(LedgerEntry.organisation_id == organisation_id, LedgerEntry.order_id.in_(order_ids))
+        .group_by(LedgerEntry.order_id)
+    )
+    return {order_id: int(total) for order_id, total in rows}
+
+
 def let_comps_lapse(organisation_id: str, order_ids: Collection[str], *, now: dt.datetime) -> None:
     """Bring back what was waived of charges that are no longer there: it is never paid out.
 

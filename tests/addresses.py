@@ -47,6 +47,7 @@ from services.changing import door_of_order
 from services.checkout import find_order
 from services.feeds import find_feed_key, start_feed
 from services.giving_up import release_places
+from services.kiosks import sign_in_kiosk
 from services.long_works import begin
 from services.notes import About, add_note
 from services.private_links import NewLink, make_link
@@ -163,6 +164,7 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
             site.organisation_id, site.id, kind="cover", title="Cover for Tomas", items=[],
             key="one", account_id=None, back="", now=now,
         )  # fmt: skip
+    kiosk = sign_in_kiosk(site.organisation_id, site.id, "Front door", by="staff", now=now)
     return {
         "room_id": [room.id],
         "zone_id": [zone.id],
@@ -182,6 +184,8 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
         "time_off_id": [off.id],
         "away_id": [off.id],
         "work_id": [work],
+        "kiosk_id": [kiosk.partition(".")[0]],
+        "code": ["0123456789abcdef0123"],
     }
 
 

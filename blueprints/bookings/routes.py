@@ -2,6 +2,7 @@ from flask import Blueprint, Response, current_app, request, url_for
 
 from blueprints.calendars import CANCEL, PUBLISH, calendar_file
 from blueprints.clock import utcnow
+from blueprints.links import ticket_link
 from blueprints.rendering import render
 from blueprints.security import PUBLIC, needs
 from blueprints.visits import current_viewer
@@ -41,7 +42,7 @@ def booking(secret: str) -> Response:
         balance=sum(entry.amount for entry in order.ledger),
         books=books_of(entries_of(order.ledger)),
         waived=comped(entries_of(order.ledger)),
-        link=_public_link(secret),
+        tickets={line.id: ticket_link(line.check_in_code) for line in lines},
         badge=None,
         is_personal=True,
     )
@@ -87,6 +88,6 @@ def _ended(order: Order) -> list[SessionBooking]:
 
 
 def _public_link(secret: str) -> str:
-    """The link that goes into calendars and QR codes: never built from a stranger's Host header."""
+    """The link that goes into calendars: never built from a stranger's Host header."""
     base = current_app.config["PUBLIC_ADDRESS"] or request.host_url.rstrip("/")
     return base + url_for("bookings.booking", secret=secret)

@@ -1,7 +1,7 @@
 """People merged and erased, and notes about them
 
 Revision ID: 0010
-Revises: 0006
+Revises: 0008
 Create Date: 2026-11-21 20:30:00
 """
 
@@ -13,7 +13,7 @@ from alembic import op
 from models.base import UTCDateTime
 
 revision = "0010"
-down_revision = "0006"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

@@ -9,6 +9,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from changing_stories import CHANGING
 from cover_stories import COVER
 from customers_stories import CUSTOMERS
+from finding_stories import FINDING
 from orders_stories import ORDERS
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
@@ -355,6 +356,7 @@ STORIES = [
     *CHANGING,
     *COVER,
     *TYPES_STORIES,
+    *FINDING,
     *PRICES,
     *SESSIONS,
     *SERIES,

@@ -10,11 +10,12 @@ import pytest
 from addresses import addresses, build_house, values_of
 from factories import fetch, make_account, make_site, make_staff
 
-from blueprints.security import PUBLIC, SIGNED_IN, STAFF, declared_rights
+from blueprints.security import KIOSK, PUBLIC, SIGNED_IN, STAFF, declared_rights
 from models import RIGHTS, Organisation, Session, Site
 
 DOORS = {SIGNED_IN: "/account/sign-in", STAFF: "/staff/sign-in"}
 ENDS_THE_VISIT = ("account.end", "account.end_everywhere", "account.close", "desk.end")
+"""Making a kiosk of a browser ends its visit, too, but not without a name for it."""
 PASSWORD = "thermal-waters"
 NAMES_MORE = ("people.book_anyway", "intake.fill_booking_forms")
 """Forms that name what they are about in their fields: sent empty, that isn't found."""
@@ -128,6 +129,8 @@ def test_d3_a_visitor_opens_what_is_public_and_is_sent_to_the_right_door_elsewhe
     def expected(rights, status, to):
         if PUBLIC in rights:
             return status < 500 and status not in (401, 403)
+        if KIOSK in rights:
+            return status == 401
         return status == 303 and to.startswith(DOORS.get(rights[0], DOORS[STAFF]))
 
     asked = walk(lambda _rights: [""], expected)
@@ -139,6 +142,8 @@ def test_d3_a_customer_is_no_staff_on_any_route(walk):
     def expected(rights, status, to):
         if STAFF in rights:
             return status == 403
+        if KIOSK in rights:
+            return status == 401
         if of_a_venue(rights):
             return status == 404
         return status < 500 and status not in (401, 403) and "sign-in?next" not in to
