@@ -24,6 +24,7 @@ from models.session_type import (
     SessionType,
     session_type_categories,
 )
+from models.staff import ApiToken, ApiTokenGrant, StaffInvitation
 from models.venue import (
     Category,
     ClosedDay,
@@ -46,6 +47,8 @@ __all__ = [
     "RIGHTS",
     "Account",
     "AccountLink",
+    "ApiToken",
+    "ApiTokenGrant",
     "Base",
     "Category",
     "ClosedDay",
@@ -77,6 +80,7 @@ __all__ = [
     "SignInTry",
     "Site",
     "StaffGrant",
+    "StaffInvitation",
     "TimeOff",
     "Unbound",
     "Zone",
