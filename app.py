@@ -28,6 +28,7 @@ from blueprints import (
     sessions,
     setup,
     shop,
+    staff,
     types,
     waiting,
     works,
@@ -62,7 +63,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         *(desk, feeds, house, intake, letters, mailbox),
         *(media, orders, people, prices, private_links, reports),
         *(series, sessions, setup, shop, types, waiting),
-        *(works,),
+        *(staff, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)

@@ -9,6 +9,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -242,7 +243,7 @@ def make_token_for(
     return plain
 
 
-def _one(organisation_id: str, token_id: str) -> sa.Select[tuple[ApiToken]]:
+def _one(organisation_id: str, token_id: str) -> Any:
     return (
         sa.select(ApiToken)
         .where(ApiToken.organisation_id == organisation_id, ApiToken.id == token_id)

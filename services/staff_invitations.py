@@ -215,14 +215,14 @@ def find_written(invitation_id: str, letter: int, *, now: dt.datetime) -> tuple[
     return _offer(row), _standing(row).state(now) == "open" and row.letter == letter
 
 
-def accept(invitation_id: str, letter: int, *, account_id: str, now: dt.datetime) -> str:
-    """Take the rights for a signed-in account; the slug of the site to begin at.
+def accept(invitation_id: str, letter: int, *, account_id: str, now: dt.datetime) -> None:
+    """Take the rights for a signed-in account.
 
     Only the account of the invited address may: its owner proved it. Accepting twice is
     accepting once. Raises LinkGone, LinkUnknown, WrongState for another account.
     """
 
-    def deed() -> str:
+    def deed() -> None:
         row = _lock_by_link(invitation_id)
         account = db.session.get(Account, account_id)
         if account is None or account.email_key != row.email_key:
@@ -230,14 +230,13 @@ def accept(invitation_id: str, letter: int, *, account_id: str, now: dt.datetime
         if row.accepted_by_id != account.id:
             check_open(_standing(row), letter=letter, now=now)
             _take(row, account, now)
-        return _first_site(row)
 
     return retrying(deed)
 
 
 def accept_anew(
     invitation_id: str, letter: int, *, name: str, password: str, who: str, now: dt.datetime
-) -> tuple[Identity, str]:
+) -> Identity:
     """Open an account for the invited address and take the rights; the link proved the address.
 
     Raises RuleBroken for name and password, WrongState where that address has an account
@@ -248,7 +247,7 @@ def accept_anew(
     called = check_name(name)
     hashed = hashed_password(password, found.email, called)
 
-    def deed() -> tuple[Identity, str]:
+    def deed() -> Identity:
         row = _lock_by_link(invitation_id)
         check_open(_standing(row), letter=letter, now=now)
         if account_of(row.email) is not None:
@@ -257,7 +256,7 @@ def accept_anew(
         join_guest_bookings(account, now=now)
         forget_tries(who)
         _take(row, account, now)
-        return identity_of(account), _first_site(row)
+        return identity_of(account)
 
     return retrying(deed)
 
@@ -339,14 +338,6 @@ def _offer(row: StaffInvitation) -> Offer:
         account.id if account else None,
         next(site for site in sites if site.id == row.site_id),
     )
-
-
-def _first_site(row: StaffInvitation) -> str:
-    """The site that it was sent from, if they may work there; else the first that they may."""
-    given = {site_id for site_id, _ in _as_grants(row)}
-    sites = list_sites(row.organisation_id)
-    open_to = [site for site in sites if None in given or site.id in given]
-    return next((site.slug for site in open_to if site.id == row.site_id), open_to[0].slug)
 
 
 def _find(invitation_id: str) -> StaffInvitation:
