@@ -88,6 +88,10 @@ def withdraw_invitation(site: str, invitation_id: str) -> Any:
 @needs(MANAGE)
 def back_to_invitations(site: str, invitation_id: str) -> Any:
     """Where the address line leads after a press there."""
+    organisation_id, _, me = here()
+    known = {one.id for one in list_invitations(organisation_id, own_id=me, now=utcnow())}
+    if invitation_id not in known:
+        raise NotFound("We couldn't find that invitation.")
     return go("staff.invitations")
 
 

@@ -114,7 +114,7 @@ def test_the_list_says_who_may_do_what_where_in_as_many_queries_for_many_as_for_
     imogen, house, make
 ):
     def add(count):
-        site = db.session.scalar(sa.select(Site).where(Site.id == house["bath"]))
+        site = fetch(Site, house["bath"])
         for number in range(count):
             make_staff(site, f"guide{count}-{number}@example.com", rights=("REPORTS_VIEW",))
 
@@ -266,7 +266,8 @@ def test_somebody_new_is_invited_by_mail_and_begins_to_work(imogen, other_visito
     assert refused.one(".summary a")["href"] == "#password"
     assert refused.one("#name")["value"] == "Noa Berg"
     other_visitor.post(link, {**form, "password": WORDS}, 303)
-    assert other_visitor.client.get("/staff/").location.endswith("/staff/bath/schedule")
+    page = other_visitor.get(other_visitor.client.get("/staff/").location)
+    assert "Welcome to the team" in page.text("main")
     assert "This invitation was accepted already" in other_visitor.get(link, 410).text("main")
     assert "Accepted" in imogen.get("/staff/bath/staff/invitations").text("main")
 
@@ -324,12 +325,13 @@ def test_an_invitation_is_sent_again_and_withdrawn_and_its_old_links_say_so(
 
 def test_a_venues_outbox_never_shows_a_link_that_gives_rights(imogen, house):
     invite(imogen, house)
+    imogen.get("/staff/bath/staff/invitations")
     assert "noa@example.com" not in imogen.get("/staff/bath/outbox").html
 
 
 def token_form(imogen, house, **given):
     page = imogen.get("/staff/bath/tokens/new")
-    return fields_of(page, name="Till", **{f"role-{house['bath']}": "bookkeeper", **given})
+    return fields_of(page, **{"name": "Till", f"role-{house['bath']}": "bookkeeper", **given})
 
 
 def test_a_token_is_shown_once_in_the_answer_and_nowhere_else(imogen, house, make, caplog):
@@ -429,7 +431,7 @@ def test_a_refusal_names_the_right_that_is_missing_and_who_can_give_it(colleague
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.key)
 def test_the_menu_shows_what_ones_rights_open_and_all_of_it_opens(visitor, house, make, role):
     def build():
-        site = db.session.scalar(sa.select(Site).where(Site.id == house["bath"]))
+        site = fetch(Site, house["bath"])
         make_staff(site, "one@example.com", rights=tuple(role.rights))
 
     make(build)
