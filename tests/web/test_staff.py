@@ -126,8 +126,8 @@ def test_the_list_says_who_may_do_what_where_in_as_many_queries_for_many_as_for_
         page = imogen.get("/staff/bath/staff")
     assert len(many) == len(few) <= 9
     assert "17 people" in page.text("h1")
-    assert "All venues Owner" in page.text(".set-list")
-    assert "Stillwater Bath Trainer" in page.text(".set-list")
+    assert "All venues: Owner" in page.text(".set-list")
+    assert "Stillwater Bath: Trainer" in page.text(".set-list")
     assert "Nobody matches" in imogen.get("/staff/bath/staff?q=nobody%25").text("main")
     assert len(imogen.get("/staff/north/staff?at=here").all(".set-row")) == 1
 
