@@ -227,7 +227,9 @@ def ask_the_door(app, person, url, method):
             return STATUS_OF[type(refusal)]
 
 
-def test_r1_d3_the_matrix_of_every_role_and_right_over_the_whole_map(app, house, make):
+def test_r1_d3_the_matrix_of_every_role_and_right_over_the_whole_map(
+    app, house, make, on_postgresql
+):
     """At one's own venue, next door and in another organisation: the declared rights alone say
     what is expected, whatever code decides it.
 
@@ -235,6 +237,8 @@ def test_r1_d3_the_matrix_of_every_role_and_right_over_the_whole_map(app, house,
     that others are refused in full, is asked above. Elsewhere each route is asked by those whom
     it would let in at their own venue.
     """
+    if on_postgresql:
+        pytest.skip("thousands of questions about rights, none of which is the database's")
 
     def build():
         site = fetch(Site, _site_of(house["ours"]["session_id"][0]))
