@@ -30,6 +30,7 @@ from blueprints import (
     sessions,
     setup,
     shop,
+    staff,
     types,
     waiting,
     works,
@@ -65,7 +66,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         *(desk, feeds, finding, house, intake, kiosk),
         *(letters, mailbox, media, orders, people, prices),
         *(private_links, reports, series, sessions, setup, shop),
-        *(types, waiting, works),
+        *(staff, types, waiting, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)

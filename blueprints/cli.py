@@ -15,7 +15,9 @@ from blueprints.clock import read_clock
 from blueprints.mailing import LETTERS
 from blueprints.working import DEEDS, drain
 from domain.errors import RuleBroken
+from domain.roles import read_rights
 from domain.words import count
+from services.api_tokens import make_token_for
 from services.demo import is_empty, list_sign_ins, load_demo
 from services.doctor import examine, examine_outbox, find_warnings
 from services.founding import Owner, found_organisation
@@ -37,6 +39,7 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(demo)
     app.cli.add_command(found)
     app.cli.add_command(worker)
+    app.cli.add_command(api_token)
     app.cli.add_command(doctor)
 
 
@@ -90,6 +93,23 @@ def found(
     except RuleBroken as broken:
         raise click.ClickException(f"{broken.field}: {broken.sentence}") from broken
     click.echo(f"sundial: {organisation} stands. Sign in at /staff/{slug}/settings")
+
+
+@click.command("api-token")
+@click.option("--organisation", required=True, help="Its name or short code.")
+@click.option("--rights", required=True, help="Like SETTINGS_MANAGE,RESERVATIONS_MANAGE.")
+@click.option("--site", default="", help="The address of one venue; without it, all venues.")
+@click.option("--name", default="Made at the command line", help="What it is for.")
+@with_appcontext
+def api_token(organisation: str, rights: str, site: str, name: str) -> None:
+    """Make an API token and print it, alone: it is shown this once."""
+    try:
+        plain = make_token_for(
+            organisation, read_rights(rights), site=site, name=name, now=read_clock()
+        )
+    except RuleBroken as broken:
+        raise click.UsageError(broken.sentence) from broken
+    click.echo(plain)
 
 
 @click.command("worker")

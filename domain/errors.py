@@ -185,5 +185,8 @@ class NotAllowed(RuleBroken):
 
     code = "not_allowed"
 
-    def __init__(self) -> None:
-        super().__init__("Your account isn't allowed to open this page. Ask your venue's owner.")
+    def __init__(
+        self,
+        sentence: str = "Your account isn't allowed to open this page. Ask your venue's owner.",
+    ) -> None:
+        super().__init__(sentence)

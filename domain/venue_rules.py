@@ -23,10 +23,10 @@ COLOURS = (1, 6)
 RESERVED_SLUGS = frozenset(
     (
         "account api bookings feeds forms healthz kiosk mail media metrics readyz"
-        " robots.txt sitemap.xml staff static waiting"
+        " robots.txt sitemap.xml staff static waiting invitations"
     ).split()
 )
-"""First parts of our own addresses, which no venue can have."""
+"""First parts of our own addresses, and of those below /staff, which no venue can have."""
 
 WHOLE_NUMBER = re.compile(r"\d{1,6}", re.ASCII)
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")

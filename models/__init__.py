@@ -28,6 +28,7 @@ from models.session_type import (
     SessionType,
     session_type_categories,
 )
+from models.staff import ApiToken, ApiTokenGrant, StaffInvitation
 from models.venue import (
     Category,
     ClosedDay,
@@ -51,6 +52,8 @@ __all__ = [
     "RIGHTS",
     "Account",
     "AccountLink",
+    "ApiToken",
+    "ApiTokenGrant",
     "Base",
     "Category",
     "ClosedDay",
@@ -86,6 +89,7 @@ __all__ = [
     "SignInTry",
     "Site",
     "StaffGrant",
+    "StaffInvitation",
     "TimeOff",
     "Unbound",
     "Zone",

@@ -6,16 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from domain.people import fold_name, fold_phone
+from domain.roles import RIGHTS
 from models.base import Base, ObjectId, Tenant, Uuid, one_of
-
-RIGHTS = (
-    "SETTINGS_MANAGE",
-    "RESERVATIONS_MANAGE",
-    "CUSTOMERS_MANAGE",
-    "ORDERS_MANAGE",
-    "REPORTS_VIEW",
-    "STAFF_MANAGE",
-)
 
 
 class Account(Base):
@@ -74,8 +66,13 @@ class StaffGrant(Tenant, Base):
     __tablename__ = "staff_grants"
     __table_args__ = (
         sa.UniqueConstraint("account_id", "organisation_id", "site_id", "right"),
+        # NULLs are never equal: a right at all sites needs a guard of its own.
+        sa.Index(
+            "uq_staff_grants_everywhere", "account_id", "organisation_id", "right", unique=True,
+            sqlite_where=sa.text("site_id IS NULL"), postgresql_where=sa.text("site_id IS NULL"),
+        ),
         one_of("right", *RIGHTS),
-    )
+    )  # fmt: skip
 
     id: Mapped[ObjectId]
     account_id: Mapped[str] = mapped_column(sa.ForeignKey("accounts.id"))

@@ -101,14 +101,14 @@ def open_account(
     """
     link = find_link(link_id, REGISTER, now=now)
     called = check_name(name)
-    hashed = _hashed(password, link.email, called) if password else None
+    hashed = hashed_password(password, link.email, called) if password else None
 
     def deed() -> tuple[Identity, bool]:
         use_link(link_id, REGISTER, now=now)
-        account = _account_of(link.email)
+        account = account_of(link.email)
         is_new = account is None
         if account is None:
-            account = _add_account(link.email, called, hashed, now)
+            account = add_account(link.email, called, hashed, now)
         join_guest_bookings(account, now=now)
         forget_tries(who)
         return identity_of(account), is_new
@@ -135,7 +135,7 @@ def reset_password(link_id: str, password: str, *, who: str, now: dt.datetime) -
     """
     link = find_link(link_id, RESET, now=now)
     account = db.session.get(Account, link.account_id or "")
-    hashed = _hashed(password, link.email, account.name if account else "")
+    hashed = hashed_password(password, link.email, account.name if account else "")
 
     def deed() -> Identity:
         account = _owner(use_link(link_id, RESET, now=now))
@@ -154,7 +154,7 @@ def change_password(
     account = db.session.get(Account, account_id)
     if account is None:
         raise NotFound("That account has been closed.")
-    hashed = _hashed(password, account.email, account.name, field=field)
+    hashed = hashed_password(password, account.email, account.name, field=field)
 
     def deed() -> Identity:
         account = lock_account(account_id)
@@ -246,7 +246,7 @@ def _request(
     with transaction():
         if not may_mail(who, now=now):
             return
-        account = _account_of(address)
+        account = account_of(address)
         purpose, letter = known if account else unknown
         link = add_link(
             purpose,
@@ -277,11 +277,13 @@ def _owner(link: AccountLink) -> Account:
     return account
 
 
-def _account_of(email: str) -> Account | None:
+def account_of(email: str) -> Account | None:
+    """The account of an address, however it is spelled."""
     return db.session.scalar(sa.select(Account).where(Account.email_key == email_key(email)))
 
 
-def _add_account(email: str, name: str, hashed: str | None, now: dt.datetime) -> Account:
+def add_account(email: str, name: str, hashed: str | None, now: dt.datetime) -> Account:
+    """A new account of a proved address, in the caller's transaction."""
     account = Account(
         id=new_object_id(),
         email=email,
@@ -296,12 +298,13 @@ def _add_account(email: str, name: str, hashed: str | None, now: dt.datetime) ->
             db.session.add(account)
     except IntegrityError:
         # Two links of one address at once: the other one's account is theirs.
-        found = _account_of(email)
+        found = account_of(email)
         if found is None:
             raise
         return found
     return account
 
 
-def _hashed(password: str, email: str, name: str, *, field: str = "password") -> str:
+def hashed_password(password: str, email: str, name: str, *, field: str = "password") -> str:
+    """The hash of a new password; raises RuleBroken on `field` for one that won't do."""
     return hash_password(check_password(password, email=email, name=name, field=field))

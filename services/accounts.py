@@ -3,6 +3,7 @@
 import datetime as dt
 import secrets
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from domain.eligibility import Viewer
 from domain.errors import NotAllowed, NotFound
+from domain.words import join_names
 from models import (
     Account,
     Customer,
@@ -24,6 +26,7 @@ from models import (
 )
 from services.facts import Venue, membership_of, venue_of
 from services.persons import rows_of_account
+from services.staff_rights import list_givers, say_missing
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # Checked when the address is unknown, so that both refusals take the same time.
@@ -165,13 +168,21 @@ def find_desk(account_id: str, site_slug: str, *rights: str) -> Desk:
     if desk is None:
         organisations = {desk.venue.organisation_id for desk in desks}
         own = db.session.scalar(
-            sa.select(Site.id).where(
-                Site.organisation_id.in_(organisations), Site.slug == site_slug
-            )
+            sa.select(Site).where(Site.organisation_id.in_(organisations), Site.slug == site_slug)
         )
         if own is not None:
-            raise NotAllowed
+            raise NotAllowed(say_who_gives(venue_of(own), rights))
         raise NotFound("We couldn't find that venue.")
     if desk.rights.isdisjoint(rights):
-        raise NotAllowed
+        raise NotAllowed(say_who_gives(desk.venue, rights))
     return replace(desk, is_only_one=len(desks) == 1)
+
+
+def say_who_gives(venue: Venue, rights: Collection[str]) -> str:
+    """Which right is missing at a site, and who can give it."""
+    givers = list_givers(venue.organisation_id, venue.id, rights)
+    ask = join_names(givers, most=3) if givers else "the owner"
+    return (
+        f"This page needs the right {say_missing(rights)} at {venue.full_name}, "
+        f"which your account doesn't have. You can ask {ask} for it."
+    )

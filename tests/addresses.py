@@ -30,6 +30,7 @@ from werkzeug.routing import Rule
 
 from blueprints.clock import read_clock
 from models import (
+    RIGHTS,
     Category,
     ClosedDay,
     Job,
@@ -43,6 +44,7 @@ from models import (
     new_uuid,
     transaction,
 )
+from services.api_tokens import make_token
 from services.changing import door_of_order
 from services.checkout import find_order
 from services.feeds import find_feed_key, start_feed
@@ -51,6 +53,7 @@ from services.kiosks import sign_in_kiosk
 from services.long_works import begin
 from services.notes import About, add_note
 from services.private_links import NewLink, make_link
+from services.staff_invitations import invite
 from services.venue_settings import GROUPS
 from services.waiting import join
 from services.waitlists import find_standing
@@ -133,6 +136,22 @@ def build_house(rights: tuple[str, ...], slug: str = "bath") -> dict[str, list[A
         "token": ["no-such-token"],
         "form_secret": ["no-such-form"],
         **_setting_up(site, kind, day, now),
+        **_staff(site, slug, now),
+    }
+
+
+def _staff(site: Any, slug: str, now: dt.datetime) -> dict[str, list[Any]]:
+    """Somebody who works there, somebody who is invited, and a token."""
+    own, rights = site.organisation_id, {site.id: ["RESERVATIONS_MANAGE"]}
+    boss = make_staff(site, f"boss@{slug}.example", rights=RIGHTS, everywhere=True).id
+    invited = invite(
+        own, site.id, email=f"new@{slug}.example", name="", title="", rights=rights, by=boss,
+        now=now,
+    )  # fmt: skip
+    return {
+        "staff_id": [make_staff(site, f"worker@{slug}.example").id],
+        "invitation_id": [invited],
+        "token_id": [make_token(own, name="Till", rights=rights, by=boss, now=now)[0]],
     }
 
 

@@ -36,6 +36,8 @@ FRONTS = (
     ("CUSTOMERS_MANAGE", "people.customers"),
     ("ORDERS_MANAGE", "orders.orders"),
     ("REPORTS_VIEW", "reports.today"),
+    ("SETTINGS_MANAGE", "types.types"),
+    ("STAFF_MANAGE", "staff.people"),
 )
 STATES = ("all", "due", "arrived", "in", "out", "noshow")
 

@@ -14,6 +14,7 @@ from orders_stories import ORDERS
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
 from reports_stories import REPORTING
+from rights_stories import RIGHTS_STORIES
 from series_stories import SERIES
 from sessions_stories import SESSIONS
 from setup_stories import SETTING_UP
@@ -361,6 +362,7 @@ STORIES = [
     *SESSIONS,
     *SERIES,
     *SETTING_UP,
+    *RIGHTS_STORIES,
     *ORDERS,
     *CUSTOMERS,
     *REPORTING,

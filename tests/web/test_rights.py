@@ -10,7 +10,10 @@ import pytest
 from addresses import addresses, build_house, values_of
 from factories import fetch, make_account, make_site, make_staff
 
+from blueprints.errors import STATUS_OF
 from blueprints.security import KIOSK, PUBLIC, SIGNED_IN, STAFF, declared_rights
+from domain.errors import NotAllowed, NotFound
+from domain.roles import ROLES
 from models import RIGHTS, Organisation, Session, Site
 
 DOORS = {SIGNED_IN: "/account/sign-in", STAFF: "/staff/sign-in"}
@@ -22,6 +25,11 @@ NAMES_MORE = ("people.book_anyway", "intake.fill_booking_forms")
 FOR_THE_WHOLE_HOUSE = ("setup.organisation", "setup.rename", "setup.new_venue", "setup.add_venue")
 """Asked of those whose right holds at all venues; tests/web/test_founding.py has both kinds."""
 METHODS = ("GET", "POST")
+MIXTURES = {
+    **{f"role-{role.key}": tuple(sorted(role.rights)) for role in ROLES},
+    **{f"only-{right}".lower(): (right,) for right in RIGHTS},
+}
+"""Everybody of the matrix: each role, and each right alone."""
 
 
 @pytest.fixture
@@ -68,6 +76,11 @@ class Person:
     def _token(self):
         text = self.client.get("/account/sign-in").get_data(as_text=True)
         return text.split('name="csrf_token" value="', 1)[1].split('"', 1)[0]
+
+    def cookies(self):
+        """As a header, for what is asked of the door only."""
+        kept = self.client._cookies.values()
+        return {"Cookie": "; ".join(f"{cookie.key}={cookie.value}" for cookie in kept)}
 
     def ask(self, rule, url, method, *, follows):
         """The answer's status, and where it leads."""
@@ -207,3 +220,55 @@ def test_d3_any_one_right_that_a_route_asks_for_is_enough(walk):
         ),
     )
     assert asked["RESERVATIONS_MANAGE"] > 20
+
+
+def ask_the_door(app, person, url, method):
+    """What is decided before a view begins: None opens, else the refusal's status."""
+    fields = {"csrf_token": person.token} if method == "POST" else None
+    with app.test_request_context(url, method=method, data=fields, headers=person.cookies()):
+        try:
+            return app.preprocess_request()
+        except (NotAllowed, NotFound) as refusal:
+            return STATUS_OF[type(refusal)]
+
+
+def test_r1_d3_the_matrix_of_every_role_and_right_over_the_whole_map(
+    app, house, make, on_postgresql
+):
+    """At one's own venue, next door and in another organisation: the declared rights alone say
+    what is expected, whatever code decides it.
+
+    Asked of the door, which is all that comes before a view; that the pages behind it stand, and
+    that others are refused in full, is asked above. Elsewhere each route is asked by those whom
+    it would let in at their own venue.
+    """
+    if on_postgresql:
+        pytest.skip("thousands of questions about rights, none of which is the database's")
+
+    def build():
+        site = fetch(Site, _site_of(house["ours"]["session_id"][0]))
+        for who, rights in MIXTURES.items():
+            make_staff(site, f"{who}@example.com", rights=rights)
+
+    make(build)
+    routes = [
+        (url, method, frozenset(declared_rights(app, rule.endpoint)))
+        for method in METHODS
+        for rule, url in addresses(app, house["ours"], method, most=1)
+        if of_a_venue(declared_rights(app, rule.endpoint))
+    ]
+    faults, seen = [], Counter()
+    for who, held in MIXTURES.items():
+        person = Person(app, f"{who}@example.com")
+        for url, method, rights in routes:
+            opens = not rights.isdisjoint(held)
+            seen[who, opens] += 1
+            said = [ask_the_door(app, person, url, method)]
+            for place in ("next-door", "reykjavik") if opens else ():
+                there = url.replace("/staff/bath/", f"/staff/{place}/", 1)
+                said.append(ask_the_door(app, person, there, method))
+            if said != ([None, 403, 404] if opens else [403]):
+                faults.append(f"{who} {method} {url} ({', '.join(rights)}): {said}")
+    assert not faults, "\n".join(faults)
+    assert all(seen[who, True] > 3 for who in MIXTURES)
+    assert all(seen[who, False] > 3 for who in MIXTURES if who != "role-owner")
