@@ -3,11 +3,13 @@
 import hmac
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import current_app
+from flask import current_app, request
 from itsdangerous import BadData, URLSafeSerializer
 
 from domain.account_links import LinkUnknown
+from services.passkeys import Party
 
 
 def public_url(endpoint: str, **values: Any) -> str:
@@ -17,6 +19,12 @@ def public_url(endpoint: str, **values: Any) -> str:
         base = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
     path: str = current_app.url_map.bind("localhost").build(endpoint, values)
     return str(base) + path
+
+
+def party() -> Party:
+    """Whom passkeys are for: our own address; without one, in development, the one asked for."""
+    url = urlsplit(str(current_app.config["PUBLIC_ADDRESS"] or request.host_url))
+    return Party(host=url.hostname or "localhost", origin=f"{url.scheme}://{url.netloc}")
 
 
 def sign_link(link_id: str, purpose: str) -> str:

@@ -16,6 +16,7 @@ from models.people import (
     StaffGrant,
 )
 from models.private_link import PrivateLink
+from models.second_factor import Authenticator, Passkey, RecoveryCode, SignIn, SpentChallenge
 from models.session import Session
 from models.session_type import (
     PriceRule,
@@ -46,6 +47,7 @@ __all__ = [
     "RIGHTS",
     "Account",
     "AccountLink",
+    "Authenticator",
     "Base",
     "Category",
     "ClosedDay",
@@ -65,17 +67,21 @@ __all__ = [
     "Order",
     "OrderItem",
     "Organisation",
+    "Passkey",
     "Practitioner",
     "PriceRule",
     "PrivateLink",
+    "RecoveryCode",
     "RecurrenceGroup",
     "RecurrenceStartTime",
     "Room",
     "Session",
     "SessionBooking",
     "SessionType",
+    "SignIn",
     "SignInTry",
     "Site",
+    "SpentChallenge",
     "StaffGrant",
     "TimeOff",
     "Unbound",

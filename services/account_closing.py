@@ -5,10 +5,11 @@ import datetime as dt
 import sqlalchemy as sa
 
 from domain.errors import RuleBroken
-from models import AccountLink, Customer, StaffGrant, db, unbound
+from models import AccountLink, Customer, Passkey, SignIn, StaffGrant, db, unbound
 from services.accounts import lock_account
 from services.idempotency import retrying
 from services.letters import post
+from services.second_factor import forget_second_factor
 from services.sign_in import forget_tries
 
 _EVERYWHERE = unbound("an account is one person's sign-in for the whole installation")
@@ -43,7 +44,9 @@ def close_account(account_id: str, *, who: str, now: dt.datetime) -> None:
         if is_staff(account_id):
             raise IsStaff
         _run(sa.update(Customer).where(Customer.account_id == account_id).values(account_id=None))
-        _run(sa.delete(AccountLink).where(AccountLink.account_id == account_id))
+        for table in (AccountLink, SignIn, Passkey):
+            _run(sa.delete(table).where(table.account_id == account_id))
+        forget_second_factor(account_id)
         forget_tries(who)
         forget_tries(f"mail:{who}")
         post(
