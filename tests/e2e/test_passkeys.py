@@ -17,7 +17,7 @@ def localhost(shop) -> str:
 
 
 @pytest.fixture
-def device(visitor) -> Callable[[], Page]:
+def laptop(visitor) -> Callable[[], Page]:
     """A page in a browser whose device keeps passkeys and knows its owner."""
 
     def open_page() -> Page:
@@ -41,11 +41,11 @@ def heading(page: Page, text: str | re.Pattern) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(text)
 
 
-def test_a_passkey_is_added_used_and_removed(device, shop, localhost, address, complaints):
+def test_a_passkey_is_added_used_and_removed(laptop, shop, localhost, address, complaints):
     email = address("ines")
     with shop.app.app_context():
         make_account(email, "Ines Duarte", PASSWORD)
-    page = device()
+    page = laptop()
     page.goto(f"{localhost}/account/sign-in?next=/account/security")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
