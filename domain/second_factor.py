@@ -43,12 +43,12 @@ class CodeWrong(RuleBroken):
 
     code = "code_wrong"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "That code isn't right. The app shows a new one every 30 seconds; "
-            "each recovery code works once.",
-            field="code",
-        )
+    def __init__(
+        self,
+        sentence: str = "That code isn't right. The app shows a new one every 30 seconds; "
+        "each recovery code works once.",
+    ) -> None:
+        super().__init__(sentence, field="code")
 
 
 class CodeUsed(RuleBroken):

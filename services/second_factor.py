@@ -136,7 +136,10 @@ def confirm_authenticator(
     typed = app_code(code)
     step = next((step for step in steps_near(now) if _is_code(app_key, step, typed)), None)
     if step is None:
-        raise CodeWrong
+        raise CodeWrong(
+            "That code isn't right. Type the one that the app shows now. "
+            "If none works, set your phone's clock to the network's time."
+        )
 
     def deed() -> tuple[str, ...]:
         account = lock_account(account_id)

@@ -12,6 +12,7 @@ from orders_stories import ORDERS
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
 from reports_stories import REPORTING
+from security_stories import SECURITY_STORIES
 from series_stories import SERIES
 from sessions_stories import SESSIONS
 from setup_stories import SETTING_UP
@@ -356,6 +357,7 @@ STORIES = [
     *TYPES_STORIES,
     *PRICES,
     *SESSIONS,
+    *SECURITY_STORIES,
     *SERIES,
     *SETTING_UP,
     *ORDERS,
