@@ -15,7 +15,8 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from domain.errors import RuleBroken
+from domain.errors import NotFound, RuleBroken
+from domain.people import email_key
 from domain.second_factor import (
     LETTERS,
     RECOVERY_CODES,
@@ -63,8 +64,8 @@ class NotBegun(RuleBroken):
 
     code = "not_begun"
 
-    def __init__(self) -> None:
-        super().__init__("Begin by setting up your app.")
+    def __init__(self, sentence: str = "Begin by setting up your app.") -> None:
+        super().__init__(sentence)
 
 
 def find_second_factor(account_id: str, *, key: str) -> SecondFactor:
@@ -179,6 +180,18 @@ def switch_off_authenticator(account_id: str, *, now: dt.datetime) -> None:
             _tell("second_factor_off", account, mark, now)
 
     retrying(deed)
+
+
+def switch_off_for(email: str, *, now: dt.datetime) -> None:
+    """The same by address, for whoever runs the installation; raises NotFound, NotBegun."""
+    account_id = db.session.scalar(
+        sa.select(Account.id).where(Account.email_key == email_key(email))
+    )
+    if account_id is None:
+        raise NotFound("Nobody has an account with that address.")
+    if not has_second_step(account_id):
+        raise NotBegun("No app is set up for that account.")
+    switch_off_authenticator(account_id, now=now)
 
 
 def forget_second_factor(account_id: str) -> None:

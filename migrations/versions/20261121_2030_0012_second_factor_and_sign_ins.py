@@ -46,7 +46,9 @@ def upgrade() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("used_at", MOMENT, nullable=True),
         *_of_an_account("recovery_codes"),
-        sa.UniqueConstraint("account_id", "code_hash", name="uq_recovery_codes_account_id_code_hash"),
+        sa.UniqueConstraint(
+            "account_id", "code_hash", name="uq_recovery_codes_account_id_code_hash"
+        ),
     )
     op.create_table(
         "passkeys",

@@ -223,6 +223,14 @@ def test_switching_off_forgets_everything_and_tells_once(ana):
             ana.check(typed)
 
 
+def test_whoever_runs_the_installation_helps_who_is_locked_out(app, ana):
+    run = app.test_cli_runner().invoke
+    assert run(args=["second-factor-off", "Ana@example.com"]).exit_code == 0
+    assert not has_second_step(ana.id)
+    for email in ("ana@example.com", "nobody@example.com"):
+        assert run(args=["second-factor-off", email]).exit_code == 1
+
+
 # ---- Signed-in browsers ------------------------------------------------------
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -303,6 +303,15 @@ def test_a_page_that_asks_leads_back_to_where_one_was_going(visitor, ana, now):
     assert to(visitor.get("/account/confirm?next=https://evil.example", 302)) == SECURITY
 
 
+def test_a_part_of_a_page_that_asks_becomes_a_whole_page(visitor, make):
+    make(make_account)
+    visitor.sign_in(**ANA)
+    lapse(visitor)
+    asked = {"HX-Request-Type": "partial", "HX-Current-URL": f"http://localhost{SECURITY}"}
+    page = visitor.post("/account/authenticator", {}, 204, headers=asked)
+    assert page.response.headers["HX-Redirect"] == f"/account/confirm?next={SECURITY}"
+
+
 def test_nobody_guesses_a_password_at_the_page_that_asks(visitor, make):
     make(make_account)
     visitor.sign_in(**ANA)
