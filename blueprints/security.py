@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask import Flask, Response, current_app, flash, g, redirect, request, url_for
 from flask import session as visit
 from flask.sessions import SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user
@@ -21,6 +21,7 @@ from blueprints.clock import utcnow
 from domain.errors import NotFound
 from domain.people import email_key
 from services.accounts import Desk, Identity, find_desk, identity_of
+from services.second_factor import has_second_step
 from services.sign_ins import USE_IS_NOTED_EVERY, find_signed_in, note_use
 
 csrf = CSRFProtect()
@@ -170,7 +171,15 @@ def _check_right() -> Any:
         return redirect(url_for(door, next=back), code=303)
     if not {SIGNED_IN, STAFF}.intersection(rights) and rights:
         g.desk = find_desk(person, (request.view_args or {})["site"], *rights)
+        if g.desk.asks_second_factor and not _is_guarded(person):
+            flash("This venue asks its staff for an authenticator app or a passkey.", "info")
+            return redirect(url_for("account.security"), code=303)
     return None
+
+
+def _is_guarded(person: str) -> bool:
+    """Whether more than a password or a mail was needed to come in."""
+    return bool(visit.get("by_passkey")) or has_second_step(person)
 
 
 def _note_use() -> None:

@@ -141,7 +141,9 @@ def begin_visit(found: Identity, *, remember: bool) -> None:
 
 def renew_visit(found: Identity) -> None:
     """The same person goes on with a new session token; other browsers are signed out."""
-    proof = {name: visit[name] for name in ("proved_at", "proved_by") if name in visit}
+    proof = {
+        name: visit[name] for name in ("proved_at", "proved_by", "by_passkey") if name in visit
+    }
     begin_visit(found, remember="remember_token" in request.cookies)
     visit.update(proof)
 
@@ -149,6 +151,8 @@ def renew_visit(found: Identity) -> None:
 def note_proof(way: str) -> None:
     """Whoever is here has proved it this moment."""
     visit["proved_at"], visit["proved_by"] = utcnow().isoformat(), way
+    if way == BY_PASSKEY:
+        visit["by_passkey"] = True
 
 
 def has_just_proved(*ways: str) -> bool:

@@ -70,9 +70,14 @@ def upgrade() -> None:
         sa.Column("spent_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("challenge", name="pk_spent_challenges"),
     )
+    op.add_column(
+        "organisations",
+        sa.Column("staff_second_factor", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("organisations", "staff_second_factor")
     for table in ("spent_challenges", "passkeys", "recovery_codes", "authenticators", "sign_ins"):
         op.drop_table(table)
 

@@ -28,6 +28,7 @@
   const explain = (failure) => {
     if (failure.name === "NotAllowedError" || failure.name === "AbortError") return "That was stopped. Try again when you are ready.";
     if (failure.name === "InvalidStateError") return "This device has a passkey for you already.";
+    if (failure.name === "SecurityError") return "Passkeys belong to this shop's own address. Open it by its name, and try again.";
     return failure.status === 422 && failure.message ? failure.message : "That didn't work. Reload the page and try again.";
   };
   const use = async (url, more) => {

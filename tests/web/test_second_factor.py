@@ -205,6 +205,7 @@ DANGEROUS = {
     "account.replace_password",
     "orders.give_back",
     "orders.refunds",
+    "setup.demand_second_factor",
 }
 
 
@@ -225,7 +226,7 @@ def test_every_dangerous_thing_asks_who_it_is_once_the_proof_is_old(app, visitor
 
     def house():
         site = make_site(slug="bath")
-        account = make_staff(site, everywhere=True, rights=("ORDERS_MANAGE",))
+        account = make_staff(site, everywhere=True, rights=("ORDERS_MANAGE", "SETTINGS_MANAGE"))
         secret = make_order(make_session(make_type(site)))
         order = db.session.scalars(
             sa.select(Order).where(Order.secret == secret), execution_options=ANYWHERE
@@ -352,6 +353,44 @@ def test_without_a_password_the_way_is_by_mail_or_passkey(visitor, make):
     assert page.form("main form[action='/account/sign-in-link']")["email"] == ANA["email"]
     visitor.post("/account/password", {"password": "river stones at dusk"}, 403)
     visitor.post("/account/confirm", {"proof_password": ""}, 422)
+
+
+# ---- A venue that asks its staff for more than a password --------------------
+
+
+def test_staff_of_a_venue_that_asks_for_it_set_up_a_second_factor_first(
+    visitor, other_visitor, make, app_of
+):
+    def staff():
+        site = make_site(slug="bath")
+        make_staff(site, "imogen@example.com", everywhere=True, rights=("SETTINGS_MANAGE",))
+        return make_staff(site, rights=("RESERVATIONS_MANAGE",)).id
+
+    maren = make(staff)
+    visitor.sign_in("imogen@example.com", "thermal-waters", "/staff/sign-in")
+    page = visitor.get("/staff/bath/organisation")
+    form = "form[action$='/organisation/second-factor']"
+    assert not page.one(f"{form} input[name=asked]").has_attr("checked")
+    visitor.post("/staff/bath/organisation/second-factor", {"asked": "y"}, 303)
+    who = {"email": "maren@example.com", "password": "thermal-waters"}
+    other_visitor.post("/staff/sign-in", who, 303)
+    assert to(visitor.get("/staff/bath/settings", 303)) == SECURITY
+    assert to(other_visitor.get("/staff/bath/roster", 303)) == SECURITY
+    assert "asks its staff" in other_visitor.get(SECURITY).text(".note")
+    app_of(maren)
+    other_visitor.get("/staff/bath/roster", 302)
+    # A passkey does as well, when it is what one came with.
+    device = Device(owner="")
+    add_passkey(visitor, device)
+    assert to(visitor.get("/staff/bath/organisation", 303)) == SECURITY
+    visitor.post("/staff/sign-out", {}, 303)
+    enter(visitor, device)
+    page = visitor.get("/staff/bath/organisation")
+    assert page.one(f"{form} input[name=asked]").has_attr("checked")
+    visitor.post("/staff/bath/organisation/second-factor", {}, 303)
+    visitor.post("/staff/sign-out", {}, 303)
+    visitor.sign_in("imogen@example.com", "thermal-waters", "/staff/sign-in")
+    visitor.get("/staff/bath/organisation")
 
 
 # ---- Passkeys ----------------------------------------------------------------
