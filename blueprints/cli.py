@@ -23,6 +23,7 @@ from services.doctor import examine, examine_outbox, find_warnings
 from services.founding import Owner, found_organisation
 from services.private_links import release_kept_places
 from services.scheduling import roll_horizon_forward
+from services.second_factor import switch_off_for
 from services.sweeping import sweep
 from services.waking import release_expired_holds, wake_forgotten
 
@@ -41,6 +42,7 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(worker)
     app.cli.add_command(api_token)
     app.cli.add_command(doctor)
+    app.cli.add_command(second_factor_off)
 
 
 @demo.command("load")
@@ -167,3 +169,15 @@ def doctor() -> None:
         verb = "is" if len(wrong) == 1 else "are"
         raise click.ClickException(f"{count(len(wrong), 'thing')} {verb} wrong.")
     click.echo("sundial: all is well")
+
+
+@click.command("second-factor-off")
+@click.argument("email")
+@with_appcontext
+def second_factor_off(email: str) -> None:
+    """Switch off the app of somebody who lost it and the recovery codes; they are told by mail."""
+    try:
+        switch_off_for(email, now=read_clock())
+    except RuleBroken as broken:
+        raise click.ClickException(broken.sentence) from broken
+    click.echo("sundial: switched off; signing in asks for no code any more")

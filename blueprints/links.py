@@ -3,11 +3,13 @@
 import hmac
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import current_app, request, url_for
 from itsdangerous import BadData, URLSafeSerializer
 
 from domain.account_links import LinkUnknown
+from services.passkeys import Party
 
 
 def public_url(endpoint: str, **values: Any) -> str:
@@ -23,6 +25,12 @@ def ticket_link(code: str) -> str:
     """What the QR code on a ticket holds: it finds the booking at the door, and changes nothing."""
     base = current_app.config["PUBLIC_ADDRESS"] or request.host_url.rstrip("/")
     return str(base) + url_for("finding.ticket", code=code)
+
+
+def party() -> Party:
+    """Whom passkeys are for: our own address; without one, in development, the one asked for."""
+    url = urlsplit(str(current_app.config["PUBLIC_ADDRESS"] or request.host_url))
+    return Party(host=url.hostname or "localhost", origin=f"{url.scheme}://{url.netloc}")
 
 
 def sign_link(link_id: str, purpose: str) -> str:

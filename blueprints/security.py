@@ -1,11 +1,12 @@
 """Headers, forgery protection, rate limits, sign-in, and the right that each route declares."""
 
+import datetime as dt
 import hmac
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask import Flask, Response, current_app, flash, g, redirect, request, url_for
 from flask import session as visit
 from flask.sessions import SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user
@@ -16,12 +17,15 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import BadRequest, TooManyRequests
 
+from blueprints.clock import utcnow
 from blueprints.links import read_link
 from domain.account_links import LinkUnknown
 from domain.errors import NotFound
 from domain.people import email_key
-from services.accounts import Desk, find_account, find_desk
+from services.accounts import Desk, Identity, find_desk, identity_of
 from services.kiosks import KioskDesk, find_kiosk
+from services.second_factor import has_second_step
+from services.sign_ins import USE_IS_NOTED_EVERY, find_signed_in, note_use
 
 csrf = CSRFProtect()
 sign_in_tries = MovingWindowRateLimiter(MemoryStorage())
@@ -69,16 +73,18 @@ HEADERS = (
 
 
 class SignedIn(UserMixin):
-    """What the sign-in cookie stands for: an account, until its session token changes."""
+    """What the sign-in cookie stands for: an account in one browser, until either is ended."""
 
-    def __init__(self, account_id: str, token: str, name: str, email: str) -> None:
-        self.id = account_id
-        self.token = token
-        self.name = name
-        self.email = email
+    def __init__(self, found: Identity, sign_in_id: str, last_used_at: dt.datetime) -> None:
+        self.id = found.id
+        self.token = found.session_token
+        self.name = found.name
+        self.email = found.email
+        self.sign_in_id = sign_in_id
+        self.last_used_at = last_used_at
 
     def get_id(self) -> str:
-        return f"{self.id}.{self.token}"
+        return f"{self.id}.{self.token}.{self.sign_in_id}"
 
 
 class KeptSerializer(SecureCookieSessionInterface):
@@ -113,11 +119,11 @@ def declared_rights(app: Flask, endpoint: str) -> tuple[str, ...]:
 
 @login_manager.user_loader
 def _load_user(cookie: str) -> SignedIn | None:
-    account_id, _, token = cookie.partition(".")
-    account = find_account(account_id)
-    if account is None or account.session_token != token:
+    account_id, token, sign_in_id = (*cookie.split("."), "", "")[:3]
+    found = find_signed_in(sign_in_id, account_id)
+    if found is None or found[0].session_token != token:
         return None
-    return SignedIn(account.id, token, account.name, account.email)
+    return SignedIn(identity_of(found[0]), sign_in_id, found[1])
 
 
 def account_id() -> str | None:
@@ -160,6 +166,7 @@ def install_security(app: Flask) -> None:
     """Enforce the declared rights before, and set the headers after every request."""
     app.session_interface = KeptSerializer()
     app.before_request(_check_right)
+    app.before_request(_note_use)
     app.after_request(_set_headers)
 
 
@@ -180,6 +187,9 @@ def _check_right() -> Any:
         return redirect(url_for(door, next=back), code=303)
     if not {SIGNED_IN, STAFF}.intersection(rights) and rights:
         g.desk = find_desk(person, (request.view_args or {})["site"], *rights)
+        if g.desk.asks_second_factor and not _is_guarded(person):
+            flash("This venue asks its staff for an authenticator app or a passkey.", "info")
+            return redirect(url_for("account.security"), code=303)
     return None
 
 
@@ -188,6 +198,19 @@ def _kiosk_token() -> str:
         return read_link(request.cookies.get(KIOSK_COOKIE, ""), "kiosk")
     except LinkUnknown:
         return ""
+
+
+def _is_guarded(person: str) -> bool:
+    """Whether more than a password or a mail was needed to come in."""
+    return bool(visit.get("by_passkey")) or has_second_step(person)
+
+
+def _note_use() -> None:
+    """A browser that sends something is in use; looking writes nothing (H7)."""
+    if request.method != "POST" or account_id() is None:
+        return
+    if current_user.last_used_at <= utcnow() - USE_IS_NOTED_EVERY:
+        note_use(current_user.sign_in_id, now=utcnow())
 
 
 def _refuse_nul() -> None:

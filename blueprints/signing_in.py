@@ -2,11 +2,12 @@
 
 import datetime as dt
 import re
+from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, current_app, redirect, request, url_for
 from flask import session as visit
-from flask_login import login_user, logout_user
+from flask_login import current_user, login_user, logout_user
 from wtforms import BooleanField, PasswordField, StringField
 
 from blueprints.clock import utcnow
@@ -15,12 +16,15 @@ from blueprints.rendering import render
 from blueprints.security import SignedIn, account_id, count_sign_in_try, hash_address
 from domain.errors import RuleBroken, SignInFailed
 from domain.people import check_email
+from domain.second_factor import SECOND_STEP_LASTS, is_fresh
 from domain.sign_in_tries import TooManyTries
-from services.accounts import Identity
+from services.accounts import Identity, find_account, identity_of
+from services.second_factor import has_second_step
 from services.sign_in import check_sign_in
+from services.sign_ins import begin_sign_in, leave
 
-PROOF_LASTS = dt.timedelta(minutes=15)
-"""How long having come by a mailed link counts as having just proved who is there."""
+BY_PASSWORD, BY_LINK, BY_PASSKEY = "password", "link", "passkey"
+"""How somebody has proved who is there; with an app, its code is part of the first two."""
 
 
 def check_password_typed(text: str) -> None:
@@ -59,8 +63,9 @@ def answer_sign_in(template: str, *, default: str, **context: Any) -> Any:
             form.refuse(refusal)
             status, seconds = 429, refusal.seconds
         else:
-            begin_visit(found, remember=bool(form.remember.data))
-            return redirect(safe_next(default), code=303)
+            return enter(
+                found, remember=bool(form.remember.data), to=safe_next(default), way=BY_PASSWORD
+            )
     page = render(
         template, form=form, next=safe_next(""), status=status, is_personal=True, **context
     )
@@ -74,6 +79,44 @@ def limited(page: Response, seconds: int) -> Response:
     return page
 
 
+def enter(found: Identity, *, remember: bool, to: str, way: str) -> Any:
+    """In, or first to the page that asks for a code where the account has an app."""
+    if has_second_step(found.id):
+        visit["half_in"] = {
+            "account": found.id,
+            "token": found.session_token,
+            "at": utcnow().isoformat(),
+            "remember": remember,
+            "to": to,
+            "way": way,
+        }
+        return redirect(url_for("account.second_step"), code=303)
+    begin_visit(found, remember=remember)
+    note_proof(way)
+    return redirect(to, code=303)
+
+
+@dataclass(frozen=True, slots=True)
+class HalfIn:
+    """Somebody who has the password, or the mail, and still owes the code. It opens nothing."""
+
+    found: Identity
+    remember: bool
+    to: str
+    way: str
+
+
+def who_is_half_in() -> HalfIn | None:
+    """Who is asked for a code here: for ten minutes, and not after a change of password."""
+    kept = visit.get("half_in")
+    if not kept or not is_fresh(_instant(kept["at"]), utcnow(), SECOND_STEP_LASTS):
+        return None
+    account = find_account(kept["account"])
+    if account is None or account.session_token != kept["token"]:
+        return None
+    return HalfIn(identity_of(account), bool(kept["remember"]), kept["to"], kept["way"])
+
+
 def begin_visit(found: Identity, *, remember: bool) -> None:
     """This browser is signed in from here on, in a visit that has nothing of the one before.
 
@@ -82,34 +125,53 @@ def begin_visit(found: Identity, *, remember: bool) -> None:
     owner = visit.get("basket_of", "")
     is_theirs = account_id() in (None, found.id) and owner in ("", found.id)
     baskets = visit.get("baskets", {}) if is_theirs else {}
+    sign_in_id = begin_sign_in(
+        found,
+        user_agent=request.user_agent.string,
+        address=request.remote_addr or "",
+        is_kept=remember,
+        instead_of=current_user.sign_in_id if account_id() else None,
+        now=utcnow(),
+    )
     visit.clear()
     if baskets:
         visit["baskets"], visit["basket_of"] = baskets, owner
-    person = SignedIn(found.id, found.session_token, found.name, found.email)
-    login_user(person, remember=remember)
+    login_user(SignedIn(found, sign_in_id, utcnow()), remember=remember)
 
 
 def renew_visit(found: Identity) -> None:
     """The same person goes on with a new session token; other browsers are signed out."""
+    proof = {
+        name: visit[name] for name in ("proved_at", "proved_by", "by_passkey") if name in visit
+    }
     begin_visit(found, remember="remember_token" in request.cookies)
+    visit.update(proof)
 
 
-def note_proof() -> None:
-    """This visit began with a mailed link."""
-    visit["proved_at"] = utcnow().isoformat()
+def note_proof(way: str) -> None:
+    """Whoever is here has proved it this moment."""
+    visit["proved_at"], visit["proved_by"] = utcnow().isoformat(), way
+    if way == BY_PASSKEY:
+        visit["by_passkey"] = True
 
 
-def has_just_proved() -> bool:
-    """Whether this visit began with a mailed link a moment ago."""
-    try:
-        proved_at = dt.datetime.fromisoformat(visit.get("proved_at", ""))
-    except ValueError:
+def has_just_proved(*ways: str) -> bool:
+    """Whether somebody has proved a moment ago who is here, in one of these ways if any."""
+    lasts = dt.timedelta(minutes=current_app.config["PROOF_MINUTES"])
+    if ways and visit.get("proved_by") not in ways:
         return False
-    return proved_at <= utcnow() < proved_at + PROOF_LASTS
+    return is_fresh(_instant(visit.get("proved_at", "")), utcnow(), lasts)
+
+
+def installation_key() -> str:
+    """What everything that only this installation may read is sealed with."""
+    return str(current_app.config["SECRET_KEY"])
 
 
 def sign_out() -> None:
     """End this browser's sign-in and forget its visit."""
+    if account_id():
+        leave(current_user.sign_in_id, now=utcnow())
     visit.clear()
     # Last: it leaves a mark in the visit that takes the remembering cookie away.
     logout_user()
@@ -120,3 +182,11 @@ def safe_next(default: str) -> str:
     wanted = request.values.get("next", "")
     is_own = re.fullmatch(r"/(?![/\\])[!-~]*", wanted) is not None and len(wanted) <= 500
     return wanted if is_own else default
+
+
+def _instant(text: str) -> dt.datetime | None:
+    """What the visit remembers as a moment; None for everything else."""
+    try:
+        return dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None

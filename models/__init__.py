@@ -20,6 +20,7 @@ from models.people import (
     StaffGrant,
 )
 from models.private_link import PrivateLink
+from models.second_factor import Authenticator, Passkey, RecoveryCode, SignIn, SpentChallenge
 from models.session import Session
 from models.session_type import (
     PriceRule,
@@ -54,6 +55,7 @@ __all__ = [
     "AccountLink",
     "ApiToken",
     "ApiTokenGrant",
+    "Authenticator",
     "Base",
     "Category",
     "ClosedDay",
@@ -77,17 +79,21 @@ __all__ = [
     "Order",
     "OrderItem",
     "Organisation",
+    "Passkey",
     "Practitioner",
     "PriceRule",
     "PrivateLink",
+    "RecoveryCode",
     "RecurrenceGroup",
     "RecurrenceStartTime",
     "Room",
     "Session",
     "SessionBooking",
     "SessionType",
+    "SignIn",
     "SignInTry",
     "Site",
+    "SpentChallenge",
     "StaffGrant",
     "StaffInvitation",
     "TimeOff",

@@ -18,6 +18,8 @@ class Organisation(Base):
     id: Mapped[Uuid]
     name: Mapped[str]
     code: Mapped[str] = mapped_column(unique=True)
+    # Its staff come in with an authenticator app or a passkey, not with a password alone.
+    staff_second_factor: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
 
 
 class Site(Tenant, Base):

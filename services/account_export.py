@@ -21,6 +21,9 @@ from models import (
     unbound,
 )
 from services.intake import own_position
+from services.passkeys import list_passkeys
+from services.second_factor import has_second_step
+from services.sign_ins import list_sign_ins
 
 _EVERYWHERE = unbound("people may have a copy of all that is held about them")
 
@@ -49,7 +52,25 @@ def export_account(account_id: str, *, now: dt.datetime) -> dict[str, Any]:
             "email": account.email,
             "created_at": _instant(account.created_at),
             "has_password": account.password_hash is not None,
+            "has_authenticator_app": has_second_step(account_id),
         },
+        "passkeys": [
+            {
+                "name": one.name,
+                "created_at": _instant(one.created_at),
+                "last_used_at": _instant(one.last_used_at),
+            }
+            for one in list_passkeys(account_id)
+        ],
+        "signed_in_at": [
+            {
+                "browser": one.browser,
+                "address": one.address,
+                "since": _instant(one.created_at),
+                "last_used_at": _instant(one.last_used_at),
+            }
+            for one in list_sign_ins(account_id)
+        ],
         "customers": [
             {"organisation": house, **customer_as_told(row, memberships, orders)}
             for row, house in customers

@@ -31,6 +31,7 @@ from services.accounts import (
 from services.idempotency import retrying
 from services.letters import post
 from services.sign_in import forget_tries, lock_tries, tries_of
+from services.sign_ins import end_all_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def change_password(
 def set_password(account: Account, hashed: str, *, now: dt.datetime) -> None:
     """The change itself and what follows from it, in the caller's transaction."""
     account.password_hash = hashed
-    account.session_token = fresh_token()
+    end_all_of(account, now=now)
     end_links(account.id, now=now)
     post(
         "password_changed",

@@ -11,9 +11,10 @@ from domain.people import check_email, check_name, email_key
 from models import Account, Customer, db, transaction
 from services.account_joining import join_guest_bookings, own_rows
 from services.account_links import OpenLink, add_link, end_links, find_link, may_mail, use_link
-from services.accounts import Identity, fresh_token, identity_of, lock_account
+from services.accounts import Identity, identity_of, lock_account
 from services.idempotency import retrying
 from services.letters import post
+from services.sign_ins import end_all_of
 
 
 class AddressTaken(RuleBroken):
@@ -92,7 +93,7 @@ def confirm_address(link_id: str, account_id: str, *, now: dt.datetime) -> Ident
         account = lock_account(account_id)
         old, old_key = account.email, account.email_key
         _take_address(account, link.email)
-        account.session_token = fresh_token()
+        end_all_of(account, now=now)
         join_guest_bookings(account, now=now)
         _tell_venues(account, old_key)
         end_links(account.id, now=now)
@@ -105,12 +106,6 @@ def confirm_address(link_id: str, account_id: str, *, now: dt.datetime) -> Ident
         return identity_of(account)
 
     return retrying(deed)
-
-
-def sign_out_everywhere(account_id: str) -> None:
-    """No cookie of this account is worth anything any more."""
-    with transaction():
-        lock_account(account_id).session_token = fresh_token()
 
 
 def _take_address(account: Account, address: str) -> None:

@@ -17,6 +17,7 @@ from models import (
     Account,
     Customer,
     Membership,
+    Organisation,
     Session,
     SessionBooking,
     Site,
@@ -43,6 +44,7 @@ class Desk:
     rights: frozenset[str]
     title: str
     is_only_one: bool = True
+    asks_second_factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +142,14 @@ def list_desks(account_id: str) -> list[Desk]:
     ).all()
     if not grants:
         return []
-    sites = db.session.scalars(
-        sa.select(Site)
+    sites = db.session.execute(
+        sa.select(Site, Organisation.staff_second_factor)
+        .join(Organisation, Organisation.id == Site.organisation_id)
         .where(Site.organisation_id.in_({grant.organisation_id for grant in grants}))
         .order_by(Site.name, Site.place)
     )
     desks = []
-    for site in sites:
+    for site, asks in sites:
         held = [
             grant
             for grant in grants
@@ -154,7 +157,7 @@ def list_desks(account_id: str) -> list[Desk]:
         ]
         if held:
             rights = frozenset(grant.right for grant in held)
-            desks.append(Desk(venue_of(site), rights, held[0].title))
+            desks.append(Desk(venue_of(site), rights, held[0].title, asks_second_factor=bool(asks)))
     return desks
 
 

@@ -134,6 +134,17 @@ def check_covers_all(organisation_id: str, account_id: str) -> None:
         raise NotAllowed
 
 
+def ask_second_factor(organisation_id: str, account_id: str, *, is_asked: bool) -> None:
+    """Whether staff come in by app or passkey only; raises NotAllowed as above."""
+    with transaction():
+        check_covers_all(organisation_id, account_id)
+        db.session.execute(
+            sa.update(Organisation)
+            .where(Organisation.id == organisation_id)
+            .values(staff_second_factor=is_asked)
+        )
+
+
 def types_of_centres(organisation_id: str, site_id: str) -> dict[str, list[str]]:
     """By revenue centre the names of the types that name it, archived ones too."""
     named: dict[str, list[str]] = {}

@@ -134,6 +134,8 @@ def build_house(rights: tuple[str, ...], slug: str = "bath") -> dict[str, list[A
         "date": [str(day)],
         "revision": [0],
         "token": ["no-such-token"],
+        "passkey_id": ["no-such-passkey"],
+        "sign_in_id": ["no-such-browser"],
         "form_secret": ["no-such-form"],
         **_setting_up(site, kind, day, now),
         **_staff(site, slug, now),

@@ -9,6 +9,7 @@ from blueprints.account.area import bp, refused
 from blueprints.account.forms import ChangeAddressForm, ChangePasswordForm, NameForm
 from blueprints.clock import utcnow
 from blueprints.forms import Form
+from blueprints.proving import proved_anew_unless_by_form
 from blueprints.rendering import render
 from blueprints.security import SIGNED_IN, account_id, hash_address, needs
 from blueprints.signing_in import renew_visit
@@ -50,6 +51,7 @@ def rename() -> Any:
 
 @bp.post("/address")
 @needs(SIGNED_IN)
+@proved_anew_unless_by_form
 def ask_for_address() -> Any:
     form = ChangeAddressForm()
     email = form.email.data or ""
@@ -66,6 +68,7 @@ def ask_for_address() -> Any:
 
 @bp.post("/password")
 @needs(SIGNED_IN)
+@proved_anew_unless_by_form
 def replace_password() -> Any:
     form = ChangePasswordForm()
     try:

@@ -18,7 +18,7 @@ from blueprints.security import (
 )
 from blueprints.signing_in import answer_sign_in, safe_next, show_sign_in, sign_out
 from services.account_links import request_account, request_reset, request_sign_in
-from services.account_settings import sign_out_everywhere
+from services.sign_ins import end_sign_ins_of
 
 LINK, RESET = "account.request_link", "account.request_password"
 
@@ -45,7 +45,7 @@ def end() -> Any:
 @bp.post("/sign-out-everywhere")
 @needs(SIGNED_IN)
 def end_everywhere() -> Any:
-    sign_out_everywhere(account_id() or "")
+    end_sign_ins_of(account_id() or "", now=utcnow())
     sign_out()
     flash("You are signed out on every device.", "ok")
     return redirect(url_for("account.sign_in"), code=303)

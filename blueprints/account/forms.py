@@ -47,3 +47,21 @@ class ChangePasswordForm(Form):
 
 class CloseForm(Form):
     password = PasswordField("Your password")
+
+
+class CodeForm(Form):
+    """A code of the app, or a recovery code."""
+
+    code = StringField("Code")
+
+
+class PasskeyForm(Form):
+    """What the browser's script fills in, and the name that its owner gives."""
+
+    name = StringField("Name")
+    credential = StringField("Answer of the device")
+    ticket = StringField("Ticket")
+
+
+class PasskeyNameForm(Form):
+    name = StringField("Name")

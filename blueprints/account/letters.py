@@ -124,6 +124,38 @@ def password_changed(payload: dict[str, Any]) -> Letter:
     )
 
 
+@letter("second_factor_off")
+def second_factor_off(payload: dict[str, Any]) -> Letter:
+    return _notice(
+        payload,
+        "Your authenticator app was switched off",
+        "Signing in to your account asks for no code any more.",
+        "If it wasn't you, choose a new password now and set the app up again.",
+    )
+
+
+@letter("recovery_code_used")
+def recovery_code_used(payload: dict[str, Any]) -> Letter:
+    left = int(payload.get("left", 0))
+    said = "None is left" if not left else "1 is left" if left == 1 else f"{left} are left"
+    return _notice(
+        payload,
+        "A recovery code was used",
+        f"Somebody, most likely you, used a recovery code of your account. {said}.",
+        "If it wasn't you, choose a new password now.",
+    )
+
+
+@letter("passkey_added")
+def passkey_added(payload: dict[str, Any]) -> Letter:
+    return _notice(
+        payload,
+        "A passkey was added",
+        f"Your account can be opened with the passkey “{payload.get('passkey', '')}” now.",
+        "If it wasn't you, remove it under Signing in and security, and choose a new password.",
+    )
+
+
 @letter("account_closed")
 def account_closed(payload: dict[str, Any]) -> Letter:
     return _notice(

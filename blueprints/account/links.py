@@ -10,7 +10,7 @@ from blueprints.clock import utcnow
 from blueprints.links import read_link
 from blueprints.rendering import render
 from blueprints.security import PUBLIC, SIGNED_IN, account_id, hash_address, needs
-from blueprints.signing_in import begin_visit, note_proof, renew_visit
+from blueprints.signing_in import BY_LINK, enter, renew_visit
 from domain.account_links import CHANGE_ADDRESS, REGISTER, RESET, SIGN_IN, LinkGone, LinkUnknown
 from domain.errors import RuleBroken
 from services.account_links import (
@@ -21,6 +21,7 @@ from services.account_links import (
     sign_in_by_link,
 )
 from services.account_settings import AddressTaken, confirm_address, find_address_link
+from services.accounts import Identity
 
 ASK_AGAIN = {
     "account.invitation": ("account.register", "Ask for a new link"),
@@ -60,13 +61,12 @@ def open_by_link(token: str) -> Any:
         raise
     except RuleBroken as broken:
         return refused("account/open_account.html", form, broken, link=link, token=token)
-    begin_visit(found, remember=bool(form.remember.data))
-    note_proof()
+    answer = _enter(link, found, remember=bool(form.remember.data))
     if is_new:
         flash("Your account is open. Earlier bookings with this address are below.", "ok")
     else:
         flash("You have an account already and are signed in to it. Nothing was changed.", "info")
-    return _go_on(link)
+    return answer
 
 
 @bp.get("/sign-in-link/<token>")
@@ -82,9 +82,7 @@ def arrival(token: str) -> Response:
 def arrive_by_link(token: str) -> Any:
     link = _find(token, SIGN_IN)
     found = sign_in_by_link(link.id, who=hash_address(link.email), now=utcnow())
-    begin_visit(found, remember=bool(ArriveForm().remember.data))
-    note_proof()
-    return _go_on(link)
+    return _enter(link, found, remember=bool(ArriveForm().remember.data))
 
 
 @bp.get("/password-reset/<token>")
@@ -111,10 +109,9 @@ def reset_by_link(token: str) -> Any:
         raise
     except RuleBroken as broken:
         return refused("account/new_password.html", form, broken, link=link, token=token)
-    begin_visit(found, remember=False)
-    note_proof()
+    answer = _enter(link, found, remember=False)
     flash("Your password is changed. Other devices are signed out.", "ok")
-    return _go_on(link)
+    return answer
 
 
 @bp.get("/address/<token>")
@@ -177,5 +174,7 @@ def _find_own(token: str) -> OpenLink:
     return find_address_link(link_id, account_id() or "", now=utcnow())
 
 
-def _go_on(link: OpenLink) -> Any:
-    return redirect(link.next or url_for("account.bookings"), code=303)
+def _enter(link: OpenLink, found: Identity, *, remember: bool) -> Any:
+    """The mail proves the address, and where the account has an app, its code is asked, too."""
+    to = link.next or url_for("account.bookings")
+    return enter(found, remember=remember, to=to, way=BY_LINK)

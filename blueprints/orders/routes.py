@@ -8,6 +8,7 @@ from blueprints.clock import utcnow
 from blueprints.forms import Form
 from blueprints.orders.forms import CompForm, MailForm, PaymentForm, RefundForm
 from blueprints.orders.presenting import say_entry, say_method, story_of
+from blueprints.proving import proved_anew
 from blueprints.rendering import render, say_amount
 from blueprints.security import account_id, current_desk, needs
 from blueprints.visits import deed_key
@@ -101,6 +102,7 @@ def pay(site: str, order_id: str) -> Any:
 
 @bp.get("/<site>/orders/<order_id>/refunds")
 @needs(ORDERS)
+@proved_anew
 def refunds(site: str, order_id: str) -> Response:
     page = _find(order_id)
     return _refund(page, RefundForm(page.order.currency, formdata=None), request.args.get("amount"))
@@ -108,6 +110,7 @@ def refunds(site: str, order_id: str) -> Response:
 
 @bp.post("/<site>/orders/<order_id>/refunds")
 @needs(ORDERS)
+@proved_anew
 def give_back(site: str, order_id: str) -> Any:
     page = _find(order_id)
     form = RefundForm(page.order.currency)

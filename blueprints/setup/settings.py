@@ -3,6 +3,7 @@ from typing import Any
 
 from flask import Response, flash, redirect, request, url_for
 
+from blueprints.proving import proved_anew
 from blueprints.rendering import render
 from blueprints.security import account_id, current_desk, needs
 from blueprints.setup.area import SETTINGS, bp, go, show_page
@@ -15,6 +16,7 @@ from domain.opening import say_week
 from services.venue_settings import (
     GROUPS,
     RULES,
+    ask_second_factor,
     check_covers_all,
     count_other_currencies,
     covers_all,
@@ -106,6 +108,24 @@ def rename(site: str) -> Any:
         rename_organisation(found.id, account_id() or "", name, seen=editing.seen)
     except EditedMeanwhile as broken:
         return _organisation(editing.refused(broken))
+    flash("Saved.", "ok")
+    return go("setup.settings")
+
+
+@bp.get("/<site>/organisation/second-factor")
+@needs(SETTINGS)
+def back_to_organisation(site: str) -> Any:
+    """Where the address line leads after the button was pressed there."""
+    return redirect(url_for("setup.organisation", site=site))
+
+
+@bp.post("/<site>/organisation/second-factor")
+@needs(SETTINGS)
+@proved_anew
+def demand_second_factor(site: str) -> Any:
+    found = find_organisation(current_desk().venue.organisation_id)
+    is_asked = bool(request.form.get("asked"))
+    ask_second_factor(found.id, account_id() or "", is_asked=is_asked)
     flash("Saved.", "ok")
     return go("setup.settings")
 

@@ -100,8 +100,9 @@ def copy_demo(databases: Databases, demo_url: str) -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def shop(copy_demo: Callable[[], str]) -> Iterator["Shop"]:
-    """The live shop, asking for news each second."""
-    with serving(app_on(copy_demo(), POLL_SECONDS=1, SHOW_MAIL=True)) as live:
+    """The live shop, asking for news each second; who has signed in is known for the whole run."""
+    kept = {"POLL_SECONDS": 1, "SHOW_MAIL": True, "PROOF_MINUTES": 24 * 60}
+    with serving(app_on(copy_demo(), **kept)) as live:
         yield live
 
 

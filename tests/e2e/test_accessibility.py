@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from prices_stories import PRICES
 from reports_stories import REPORTING
 from rights_stories import RIGHTS_STORIES
+from security_stories import SECURITY_STORIES
 from series_stories import SERIES
 from sessions_stories import SESSIONS
 from setup_stories import SETTING_UP
@@ -360,6 +361,7 @@ STORIES = [
     *FINDING,
     *PRICES,
     *SESSIONS,
+    *SECURITY_STORIES,
     *SERIES,
     *SETTING_UP,
     *RIGHTS_STORIES,

@@ -59,11 +59,11 @@ from services.account_settings import (
     change_name,
     confirm_address,
     request_address,
-    sign_out_everywhere,
 )
 from services.checkout import find_order
 from services.own_bookings import list_own_bookings, list_own_memberships
 from services.sign_in import check_sign_in
+from services.sign_ins import end_sign_ins_of
 
 pytestmark = pytest.mark.usefixtures("ctx")
 
@@ -528,7 +528,7 @@ def test_changing_the_password_and_signing_out_end_every_cookie(ctx):
     account = make_account()
     tokens = {account.session_token}
     tokens.add(change_password(account.id, password=GOOD, now=NOW).session_token)
-    sign_out_everywhere(account.id)
+    end_sign_ins_of(account.id, now=NOW)
     tokens.add(rows(Account)[0].session_token)
     assert len(tokens) == 3
     with pytest.raises(RuleBroken):

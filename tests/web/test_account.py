@@ -502,7 +502,7 @@ def test_without_a_password_a_fresh_link_closes_the_account(app, visitor, make, 
         visit["proved_at"] = (NOW - dt.timedelta(minutes=16)).isoformat()
     page = visitor.get("/account/closing")
     assert not page.all("form[action='/account/closing']")
-    visitor.post("/account/closing", {"password": ""}, 422)
+    visitor.post("/account/closing", {"password": ""}, 403)
     form = page.form("main form[action='/account/sign-in-link']")
     visitor.post("/account/sign-in-link", form, 303)
     answer = visitor.post(last_link("sign_in"), {}, 303)

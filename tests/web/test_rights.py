@@ -22,7 +22,10 @@ ENDS_THE_VISIT = ("account.end", "account.end_everywhere", "account.close", "des
 PASSWORD = "thermal-waters"
 NAMES_MORE = ("people.book_anyway", "intake.fill_booking_forms")
 """Forms that name what they are about in their fields: sent empty, that isn't found."""
-FOR_THE_WHOLE_HOUSE = ("setup.organisation", "setup.rename", "setup.new_venue", "setup.add_venue")
+FOR_THE_WHOLE_HOUSE = (
+    *("setup.organisation", "setup.rename", "setup.new_venue", "setup.add_venue"),
+    *("setup.demand_second_factor", "setup.back_to_organisation"),
+)
 """Asked of those whose right holds at all venues; tests/web/test_founding.py has both kinds."""
 METHODS = ("GET", "POST")
 MIXTURES = {
