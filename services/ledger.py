@@ -21,6 +21,7 @@ def entries_of(rows: Iterable[LedgerEntry]) -> tuple[Entry, ...]:
             note=row.note,
             by_id=row.taken_by_id,
             refund_of=row.refund_of_id,
+            fee=row.fee or "",
         )
         for row in rows
     )
