@@ -50,6 +50,7 @@ class RosterLine:
     phone: str
     order_ref: str
     order_id: str
+    currency: str
     places: int
     guests: tuple[str, ...]
     stage: str
@@ -335,6 +336,7 @@ def _line(
         phone=booking.customer.phone if booking.customer else "",
         order_ref=booking.order.order_ref,
         order_id=booking.order_id,
+        currency=booking.order.currency,
         places=booking.places,
         guests=tuple(guest.name for guest in booking.guests if guest.position != own),
         booker_comes=own is not None,

@@ -207,9 +207,7 @@ def grow(booking: SessionBooking, places: int, now: dt.datetime) -> bool:
         return False
     grown = _changed(_sold_as_read(booking).values(places=after, updated_at=now))
     if not grown:
-        release(
-            booking.organisation_id, booking.session_id, places=places, parties=0, to_kept=kept
-        )
+        release(booking.organisation_id, booking.session_id, places=places, parties=0, to_kept=kept)
     db.session.expire(booking)
     if grown:
         note_change(booking, after, kept)
