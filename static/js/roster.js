@@ -9,7 +9,7 @@
   };
   const rows = () => [...document.querySelectorAll("#roster .roster > li")];
   const rowOf = (element) => element.closest("#roster .roster > li");
-  const stepOf = (row) => row.querySelector(".go, .act button, summary, a");
+  const stepOf = (row) => row.querySelector(".go") || row.querySelector("summary, a");
   const say = (text) => {
     const note = document.querySelector("[data-roster-said]");
     if (note) note.textContent = text;
