@@ -175,7 +175,8 @@ class House:
             status="confirmed" if is_sold else chance.choice(("waitlisted", "new")),
             cancelled_at=NOW if is_off else None,
             cancelled_by=chance.choice(("customer", "venue", "expired")) if is_off else None,
-            is_no_show=is_no_show, fee=chance.choice((0, 2500)) if is_no_show else 0, is_walk_in=is_sold and chance.random() < 0.1,
+            is_no_show=is_no_show, is_walk_in=is_sold and chance.random() < 0.1,
+            fee=chance.choice((0, 2500)) if is_no_show else 0,
             waiting_since=NOW - HOUR * chance.randrange(400) if waited else None,
             created_at=NOW, updated_at=NOW,
         )  # fmt: skip
