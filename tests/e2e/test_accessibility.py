@@ -12,6 +12,7 @@ from orders_stories import ORDERS
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
 from reports_stories import REPORTING
+from roster_stories import ROSTER
 from series_stories import SERIES
 from sessions_stories import SESSIONS
 from setup_stories import SETTING_UP
@@ -352,6 +353,7 @@ STORIES = [
     Story("private links", at(f"/staff{BATH}/links"), IMOGEN),
     Story("private links with errors", links_with_errors, IMOGEN, status=422),
     *CHANGING,
+    *ROSTER,
     *COVER,
     *TYPES_STORIES,
     *PRICES,

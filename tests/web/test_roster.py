@@ -202,7 +202,8 @@ def test_who_waits_stands_beside_the_roster_and_is_offered_places_from_there(mar
         make_booked_line(row, guests=2, names=("Jude Moss",))
         for name, guests in (("Ben", 2), ("Cleo", 1)):
             join(
-                house["org"], row.id, guests=guests, name=name, email=f"{name}@example.com", now=read_clock(),
+                house["org"], row.id, guests=guests, name=name,
+                email=f"{name}@example.com", now=read_clock(),
             )  # fmt: skip
         with transaction():
             fetch(Session, row.id).capacity = 3
