@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -24,6 +25,7 @@ from markupsafe import Markup
 from blueprints.clock import utcnow
 from blueprints.security import account_id
 from domain import words
+from domain.fees import FeeRules, say_fees
 from domain.money import exponent
 from domain.pictures import widths_of
 
@@ -141,6 +143,7 @@ def install_rendering(app: Flask) -> None:
         form_key=KEY_PLACE,
         words=words,
         price=say_price,
+        fees_said=say_agreed_fees,
         amount=say_amount,
         qr=qr_code,
         picture_set=picture_set,
@@ -200,6 +203,11 @@ def icon(name: str, label: str = "") -> Markup:
     box, inner = _symbols()[name]
     role = Markup('role="img" aria-label="{}"').format(label) if label else 'aria-hidden="true"'
     return Markup(f'<svg class="i" viewBox="{box}" {role}>{inner}</svg>')  # noqa: S704 - our file
+
+
+def say_agreed_fees(policy: Mapping[str, Any], currency: str, locale: str) -> str:
+    """What coming late or not at all costs by a line's policy, in words; "" for nothing (M8)."""
+    return say_fees(FeeRules.of(policy), lambda minor: say_price(minor, currency, locale))
 
 
 @lru_cache(maxsize=4096)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from domain.eligibility import MAX_PARTY
 from domain.errors import NotChangeable
 from domain.words import count
 
@@ -85,6 +86,16 @@ def check_leaving(places: int, leaving: int, policy: Mapping[str, Any]) -> None:
     else:
         sentence = f"This is for {count(least, 'guest')} or more, so at most {most} can leave."
     raise NotChangeable(sentence, code="min_guests", field="who")
+
+
+def check_growing(places: int, more: int) -> None:
+    """Raise NotChangeable unless at least one guest comes along, and the party stays a party."""
+    if more < 1:
+        raise NotChangeable("Say who comes along.", code="guests_coming", field="who")
+    if places + more > MAX_PARTY:
+        raise NotChangeable(
+            f"A party is at most {MAX_PARTY} guests.", code="guests_coming", field="who"
+        )
 
 
 def check_release(places: int, released: int, policy: Mapping[str, Any]) -> None:

@@ -42,6 +42,10 @@ NO_CHANGES = (
     "can_cancel",
     "release_size",
     "release_taken",
+    "marked_no_show",
+    "guests_coming",
+    "guest_twice",
+    "released",
 )
 """What someone who changes a booking can be told beside the checks of the new session."""
 

@@ -50,6 +50,8 @@ class Entry:
     note: str = ""
     by_id: str | None = None
     refund_of: str | None = None
+    fee: str = ""
+    """Which fee it charges or takes back (domain/fees.py); empty for anything else."""
 
     @property
     def is_comp(self) -> bool:

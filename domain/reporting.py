@@ -4,11 +4,12 @@ The figures, in the words of the pages:
 
 - Occupancy: guests of live confirmed bookings / capacity, over sessions that took or take place;
   cancelled sessions are left out, held and offered places count for nothing.
-- Worth of a line: what was agreed for a place x its places, 0 once it is cancelled. Revenue is
+- Worth of a line: what was agreed for a place x its places, and a fee that stands for coming late
+  or not at all; 0 once it is cancelled. Revenue is
   dated by the session, not by the payment: recognised when the session has started, booked ahead
   until then.
 - Not tied to a session: what an order's ledger (charges and adjustments) says beyond the worth of
-  its lines, such as a fee or a discount of the whole order. It stands on the day of the order's
+  its lines, such as a discount of the whole order. It stands on the day of the order's
   earliest session, so that over all days lines and this together are the ledger to the penny.
 - New customer: the first order ever with the organisation was confirmed here in the period. Rows
   with one address are one person; who left no address can't be told apart and is counted alone.

@@ -8,6 +8,9 @@ from typing import Any
 
 from domain.durations import Interval
 from domain.errors import RuleBroken
+from domain.fees import MAX_LATE_MINUTES, MAX_WAIVABLE_HOURS
+from domain.ledger import MAX_SUM
+from domain.money import read_amount
 from domain.people import check_name
 
 VISIBILITIES = ("public", "link_only", "private")
@@ -49,7 +52,8 @@ ACCESS = (
     "permitted_membership_type_ids", "max_advance_bookings_interval",
     "min_advance_bookings_interval", "membership_booking_windows_enabled",
     "membership_booking_windows", "customer_cancellation_permitted",
-    "customer_cancellation_min_duration", "min_guests", "max_guests", "max_baskets_per_session",
+    "customer_cancellation_min_duration", "late_after_minutes", "late_fee", "no_show_fee",
+    "fees_waivable_hours", "min_guests", "max_guests", "max_baskets_per_session",
     "max_per_basket", "max_per_guest", "max_bookings_per_member", "waitlist_enabled",
     "hidden_on_schedule", "include_pricing_on_calendar",
 )  # fmt: skip
@@ -63,6 +67,9 @@ INTERVALS = (
     "min_advance_bookings_interval",
     "customer_cancellation_min_duration",
 )
+
+FEES = ("late_fee", "no_show_fee")
+"""Sums for one guest: given as text with its currency, or in minor units."""
 
 UNITS = {"minutes": "PT{}M", "hours": "PT{}H", "days": "P{}D", "weeks": "P{}W", "months": "P{}M"}
 """How people say an interval, and how it is stored; days, weeks and months step the calendar."""
@@ -114,7 +121,7 @@ def read_fields(given: Mapping[str, Any], before: Mapping[str, Any]) -> Reading:
         except RuleBroken as broken:
             _note(reading, name, broken)
     after = {**before, **reading.values}
-    for check in (_guests_in_order, _window_in_order):
+    for check in (_guests_in_order, _window_in_order, _late_is_said):
         try:
             check(after, reading.values)
         except RuleBroken as broken:
@@ -270,6 +277,17 @@ def _window_in_order(after: Mapping[str, Any], values: Mapping[str, Any]) -> Non
     _check_window(opens, closes, names[0])
 
 
+def _late_is_said(after: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    if not {"late_fee", "late_after_minutes"} & set(values) or after.get("late_fee") is None:
+        return
+    if after.get("late_after_minutes") is None:
+        raise RuleBroken(
+            "Say after how many minutes somebody is late, or leave the fee empty.",
+            code="late_after",
+            field="late_after_minutes",
+        )
+
+
 def _check_window(opens: str | None, closes: str | None, name: str) -> None:
     if not opens or not closes:
         return
@@ -319,7 +337,9 @@ def _currency(value: Any) -> str:
     return code
 
 
-def _whole(least: int, most: int, what: str, *, may_be_empty: bool) -> Callable[[Any], int | None]:
+def _whole(
+    least: int, most: int, what: str, *, may_be_empty: bool, empty: str = "for no limit"
+) -> Callable[[Any], int | None]:
     def rule(value: Any) -> int | None:
         if value is None or value == "":
             if may_be_empty:
@@ -329,7 +349,7 @@ def _whole(least: int, most: int, what: str, *, may_be_empty: bool) -> Callable[
             is_number = text.isascii() and text.isdecimal() and len(text) < 8
             if is_number and least <= int(text) <= most:
                 return int(text)
-        ending = ", or leave it empty for no limit" if may_be_empty else ""
+        ending = f", or leave it empty {empty}" if may_be_empty else ""
         raise RuleBroken(f"Enter a whole number {what}{ending}.", code="number")
 
     return rule
@@ -341,6 +361,23 @@ def _yes_or_no(value: Any) -> bool:
     if value in (False, "false"):
         return False
     raise RuleBroken("Tick it or leave it.", code="yes_or_no")
+
+
+def _sum(value: Any) -> int | None:
+    """A sum above 0 in minor units; nothing, and 0, are no sum."""
+    if isinstance(value, list | tuple):
+        text, currency = value
+        if not str(text).strip():
+            return None
+        try:
+            value = read_amount(str(text), str(currency))
+        except ValueError as error:
+            raise RuleBroken("Enter a sum like 10 or 12.50.", code="sum") from error
+    if value in (None, "", 0):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < MAX_SUM:
+        raise RuleBroken("That is more than anything costs here.", code="sum")
+    return value
 
 
 def _one_of(words: tuple[str, ...]) -> Callable[[Any], str]:
@@ -425,6 +462,22 @@ _RULES: Mapping[str, Callable[[Any], Any]] = {
     "membership_booking_windows": tidy_windows,
     "customer_cancellation_permitted": _one_of(CANCELLING),
     "customer_cancellation_min_duration": _interval,
+    "late_after_minutes": _whole(
+        0,
+        MAX_LATE_MINUTES,
+        f"of minutes up to {MAX_LATE_MINUTES}",
+        may_be_empty=True,
+        empty="if nobody pays for being late",
+    ),
+    "late_fee": _sum,
+    "no_show_fee": _sum,
+    "fees_waivable_hours": _whole(
+        1,
+        MAX_WAIVABLE_HOURS,
+        f"of hours from 1 to {MAX_WAIVABLE_HOURS}",
+        may_be_empty=True,
+        empty="for no end",
+    ),
     "min_guests": _whole(1, MAX_NUMBER, _NUMBER, may_be_empty=False),
     "max_guests": _whole(1, MAX_NUMBER, _NUMBER, may_be_empty=True),
     "max_baskets_per_session": _whole(1, MAX_NUMBER, _NUMBER, may_be_empty=True),

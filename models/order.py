@@ -107,12 +107,12 @@ class SessionBooking(Tenant, Base):
         sa.Index(
             "ix_session_bookings_session_counted",
             *("session_id", "status", "cancelled_at", "places", "is_no_show"),
-            *("order_item_id", "order_id"),
+            *("order_item_id", "order_id", "fee"),
         ),
         sa.Index(
             "ix_session_bookings_order_counted",
             *("order_id", "status", "cancelled_at", "session_id", "places", "order_item_id"),
-            "organisation_id",
+            *("organisation_id", "fee"),
         ),
         sa.Index(
             "ix_session_bookings_waiting",
@@ -150,6 +150,8 @@ class SessionBooking(Tenant, Base):
     checked_in_at: Mapped[dt.datetime | None]
     is_no_show: Mapped[bool] = mapped_column(default=False)
     is_walk_in: Mapped[bool] = mapped_column(default=False)
+    # What stands charged for coming late or not at all: the ledger's, kept here to be summed.
+    fee: Mapped[Minor] = mapped_column(default=0, server_default="0")
     expires_at: Mapped[dt.datetime | None]
     cancelled_at: Mapped[dt.datetime | None]
     cancelled_by: Mapped[str | None]
@@ -223,6 +225,22 @@ class LedgerEntry(Tenant, Base):
             name="sign_of_kind",
         ),
         sa.CheckConstraint("refund_of_id IS NULL OR kind = 'refund'", name="only_refunds_go_back"),
+        # Two taps at once charge one fee, and take it back once.
+        sa.Index(
+            "uq_ledger_entries_fee",
+            "booking_id",
+            "fee_number",
+            unique=True,
+            sqlite_where=sa.text("fee_number IS NOT NULL"),
+            postgresql_where=sa.text("fee_number IS NOT NULL"),
+        ),
+        sa.Index(
+            "uq_ledger_entries_reverses",
+            "reverses_id",
+            unique=True,
+            sqlite_where=sa.text("reverses_id IS NOT NULL"),
+            postgresql_where=sa.text("reverses_id IS NOT NULL"),
+        ),
         sa.Index(
             "ix_ledger_entries_taken",
             "organisation_id",
@@ -245,6 +263,12 @@ class LedgerEntry(Tenant, Base):
     taken_by_id: Mapped[str | None] = mapped_column(sa.String(24))
     # The payment that a refund goes back to (M4).
     refund_of_id: Mapped[str | None] = mapped_column(sa.ForeignKey("ledger_entries.id"), index=True)
+    # A fee for coming late or not at all: which ("late", "no_show"), of which booking, and its
+    # how many-eth; what takes one back names its charge.
+    fee: Mapped[str | None]
+    booking_id: Mapped[str | None] = mapped_column(sa.ForeignKey("session_bookings.id"))
+    fee_number: Mapped[int | None]
+    reverses_id: Mapped[str | None] = mapped_column(sa.ForeignKey("ledger_entries.id"))
     created_at: Mapped[dt.datetime]
 
 

@@ -59,6 +59,11 @@ class SessionType(Tenant, Base):
     membership_booking_windows: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
     customer_cancellation_permitted: Mapped[str] = mapped_column(default="allowed")
     customer_cancellation_min_duration: Mapped[str | None]
+    # What coming late or not at all costs a guest; nothing set, nothing charged (domain/fees.py).
+    late_after_minutes: Mapped[int | None]
+    late_fee: Mapped[Minor | None]
+    no_show_fee: Mapped[Minor | None]
+    fees_waivable_hours: Mapped[int | None]
     waitlist_enabled: Mapped[bool] = mapped_column(default=False)
     min_guests: Mapped[int] = mapped_column(default=1)
     max_guests: Mapped[int | None]

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from domain.changing import renumbered
 from domain.errors import ChangedSince
 from models import IntakeAnswer, LedgerEntry, Order, SessionBooking, db, new_object_id
+from services.fees import take_back_all
 from services.intake import positions_of
 from services.ledger import let_comps_lapse
 from services.letters import post_about_booking
@@ -20,7 +21,7 @@ from services.reminders import plan_reminder
 
 
 def end_line(booking: SessionBooking, *, by: str, now: dt.datetime) -> None:
-    """End the whole line, take its charge back, and end the order with its last line.
+    """End the whole line, take its charge and any fee back, and end the order with its last line.
 
     Its session is locked by the caller. Raises ChangedSince when it is not as it was read.
     """
@@ -29,6 +30,7 @@ def end_line(booking: SessionBooking, *, by: str, now: dt.datetime) -> None:
         raise not_as_read()
     booking.released_places = 0
     note_money(booking, -charge, now)
+    take_back_all([booking], "The booking was cancelled", now=now)
     end_order_with_last_line(booking.order)
 
 

@@ -100,7 +100,8 @@ class Standing:
 
     def cost(self, places: int) -> Cost:
         """What giving back so many places does to the order's money."""
-        return cost_of(self.books, -self.booking.order_item.unit_price * places)
+        fee = self.booking.fee if places == self.places else 0
+        return cost_of(self.books, -self.booking.order_item.unit_price * places - fee)
 
 
 WITH_ALL = (
@@ -277,6 +278,10 @@ def _state_refusal(door: Door, booking: SessionBooking) -> NotChangeable | None:
             else "You are checked in, so it can no longer be changed here."
         )
         return NotChangeable(said, code="checked_in")
+    if booking.is_no_show and door.is_staff:
+        return NotChangeable(
+            "This guest is marked as a no-show. Undo that first.", code="marked_no_show"
+        )
     if booking.session.deleted_at is not None and not door.is_staff:
         return NotChangeable("The venue has cancelled this session.", code="venue_cancelled")
     return None

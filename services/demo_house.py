@@ -67,6 +67,7 @@ _SAME_IN_TYPE = """
     max_baskets_per_session max_advance_bookings_interval min_advance_bookings_interval
     min_guests max_guests max_per_basket max_per_guest waitlist_enabled
     customer_cancellation_permitted customer_cancellation_min_duration
+    late_after_minutes late_fee no_show_fee fees_waivable_hours
     include_pricing_on_calendar revenue_centre product_code
 """.split()
 

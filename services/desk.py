@@ -1,28 +1,43 @@
-"""Running a session: roster, check-in, no-show, stages, walk-ins (R26-R28)."""
+"""Running a session: roster, check-in, no-show, stages, their fees, walk-ins (R26-R28)."""
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from domain.errors import NotFound
+from domain.fees import Charged, check_waivable, waivable_until
+from domain.ledger import MAX_NOTE
 from domain.overrides import say_overridden
-from domain.visits import Visit, check_in, mark_no_show, move_to_stage
+from domain.reasons import check_reason
+from domain.visits import Visit, check_in, mark_no_show, move_to_stage, tapped_at
 from models import (
     Order,
     Session,
     SessionBooking,
     SessionType,
     db,
-    transaction,
 )
 from services.customers import names_of_accounts
+from services.fees import find_standing_fees, rules_of, settle_fee, take_back
+from services.idempotency import once
 from services.intake import Completion, completion, own_position
+from services.ledger import balances_of
 from services.lines import load_session_at
 from services.places import lock_sessions, raise_revision
-from services.waitlists import count_waiting
+from services.waitlists import WaitingLine, count_waiting, list_waiting
 from services.waking import wake
+
+
+@dataclass(frozen=True, slots=True)
+class StandingFee:
+    """A fee that stands on a booking, and until when it can be waived (None: without an end)."""
+
+    charged: Charged
+    until: dt.datetime | None
+    may_waive: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,7 @@ class RosterLine:
     phone: str
     order_ref: str
     order_id: str
+    currency: str
     places: int
     guests: tuple[str, ...]
     stage: str
@@ -47,6 +63,7 @@ class RosterLine:
     overridden: tuple[str, ...] = ()
     override_reason: str = ""
     booked_by: str = ""
+    fee: StandingFee | None = None
 
     @property
     def in_spite_of(self) -> str:
@@ -73,8 +90,24 @@ class Roster:
     session: Session
     lines: tuple[RosterLine, ...]
     held: int
-    waiting: int = 0
-    """Parties on the waiting list."""
+    waits: tuple[WaitingLine, ...] = ()
+    """Parties on the waiting list, in their order."""
+
+    @property
+    def waiting(self) -> int:
+        """How many parties are on the waiting list."""
+        return len(self.waits)
+
+    @property
+    def to_collect(self) -> tuple[int, int]:
+        """What is due on these orders in all, in minor units, and from how many parties."""
+        due = {line.order_id: line.balance for line in self.lines if line.balance > 0}
+        return sum(due.values()), len(due)
+
+    @property
+    def forms_missing(self) -> int:
+        """How many bookings lack an answer."""
+        return sum(not line.forms.completed for line in self.lines)
 
     def guests_in(self, state: str) -> int:
         """How many guests (not bookings) are in a state; "all" for everybody."""
@@ -98,8 +131,11 @@ def find_current_session(organisation_id: str, site_id: str, *, now: dt.datetime
     )
 
 
-def find_roster(organisation_id: str, site_id: str, session_id: str) -> Roster:
-    """The session's confirmed bookings by name; raises NotFound."""
+def find_roster(organisation_id: str, site_id: str, session_id: str, *, now: dt.datetime) -> Roster:
+    """The session's confirmed bookings by name, and who waits; raises NotFound.
+
+    As many statements for sixty guests as for five.
+    """
     row = load_session_at(organisation_id, site_id, session_id)
     bookings = db.session.scalars(
         sa.select(SessionBooking)
@@ -110,53 +146,187 @@ def find_roster(organisation_id: str, site_id: str, session_id: str) -> Roster:
         )
         .options(
             joinedload(SessionBooking.order),
+            joinedload(SessionBooking.order_item),
             joinedload(SessionBooking.customer),
             selectinload(SessionBooking.guests),
         )
         .order_by(SessionBooking.id)
     ).all()
     sold = [booking for booking in bookings if booking.status == "confirmed"]
-    balances = _balances(organisation_id, [booking.order_id for booking in sold])
+    balances = balances_of(organisation_id, [booking.order_id for booking in sold])
     names = names_of_accounts(booking.booked_by_id for booking in sold)
     forms = completion(sold)
-    lines = [_line(it, balances.get(it.order_id, 0), names, forms[it.id]) for it in sold]
+    fees = find_standing_fees(organisation_id, [it.id for it in sold if it.fee])
+    lines = [
+        _line(
+            it,
+            balances.get(it.order_id, 0),
+            names,
+            forms[it.id],
+            _standing_fee(it, fees.get(it.id), now),
+        )
+        for it in sold
+    ]
     held = sum(b.places for b in bookings if b.status in ("new", "in_progress"))
     ordered = tuple(sorted(lines, key=lambda line: line.name.casefold()))
-    return Roster(row, ordered, held, count_waiting(organisation_id, session_id))
+    waits: tuple[WaitingLine, ...] = ()
+    if count_waiting(organisation_id, session_id):
+        waits = list_waiting(organisation_id, site_id, session_id, now=now).lines
+    return Roster(row, ordered, held, waits)
 
 
 def set_check_in(
-    organisation_id: str, site_id: str, booking_id: str, *, arrived: bool, now: dt.datetime
+    organisation_id: str,
+    site_id: str,
+    booking_id: str,
+    *,
+    arrived: bool,
+    by_id: str | None = None,
+    at: dt.datetime | None = None,
+    key: str = "",
+    now: dt.datetime,
 ) -> str:
-    """Check a party in, or undo it; its session's id. Raises NotFound, WrongState (R26, R27)."""
-    with transaction():
-        booking = _lock(organisation_id, site_id, booking_id)
-        _write(booking, check_in(_visit(booking), arrived=arrived, now=now), now)
-        return booking.session_id
+    """Check a party in, or undo it; its session's id. Raises NotFound, WrongState (R26, R27).
+
+    The same `key` again changes nothing; `at` is when it was tapped, where that was earlier.
+    A late guest pays the agreed fee, and undoing it takes that back while it may be waived.
+    """
+    moment = tapped_at(at, now)
+
+    def to(visit: Visit) -> Visit:
+        return check_in(visit, arrived=arrived, now=moment)
+
+    body: dict[str, object] = {"check_in": booking_id, "set": arrived}
+    return _tap(organisation_id, site_id, booking_id, to, by_id=by_id, body=body, key=key, now=now)
 
 
 def set_no_show(
-    organisation_id: str, site_id: str, booking_id: str, *, missed: bool, now: dt.datetime
+    organisation_id: str,
+    site_id: str,
+    booking_id: str,
+    *,
+    missed: bool,
+    by_id: str | None = None,
+    key: str = "",
+    now: dt.datetime,
 ) -> str:
-    """Mark a no-show, or undo it; its session's id (R26-R28)."""
-    with transaction():
-        booking = _lock(organisation_id, site_id, booking_id)
-        _write(booking, mark_no_show(_visit(booking), missed=missed), now)
-        return booking.session_id
+    """Mark a no-show, or undo it; its session's id (R26-R28). Its fee comes and goes with it."""
+
+    def to(visit: Visit) -> Visit:
+        return mark_no_show(visit, missed=missed)
+
+    body: dict[str, object] = {"no_show": booking_id, "set": missed}
+    return _tap(organisation_id, site_id, booking_id, to, by_id=by_id, body=body, key=key, now=now)
 
 
 def set_stage(
-    organisation_id: str, site_id: str, booking_id: str, *, stage: str, now: dt.datetime
+    organisation_id: str,
+    site_id: str,
+    booking_id: str,
+    *,
+    stage: str,
+    by_id: str | None = None,
+    at: dt.datetime | None = None,
+    key: str = "",
+    now: dt.datetime,
 ) -> str:
     """Move the visit to a stage; its session's id (R27)."""
-    with transaction():
+    moment = tapped_at(at, now)
+
+    def to(visit: Visit) -> Visit:
+        return move_to_stage(visit, stage, now=moment)
+
+    body: dict[str, object] = {"stage": booking_id, "set": stage}
+    return _tap(organisation_id, site_id, booking_id, to, by_id=by_id, body=body, key=key, now=now)
+
+
+def find_fee(
+    organisation_id: str, site_id: str, booking_id: str, *, now: dt.datetime
+) -> tuple[SessionBooking, StandingFee | None]:
+    """A booking with the fee that stands on it, None for none; raises NotFound (D1)."""
+    booking = db.session.scalar(
+        _at(organisation_id, site_id, booking_id).options(
+            joinedload(SessionBooking.session).joinedload(Session.room),
+            joinedload(SessionBooking.order),
+            joinedload(SessionBooking.order_item),
+            selectinload(SessionBooking.guests),
+        )
+    )
+    if booking is None:
+        raise _unknown()
+    standing = find_standing_fees(organisation_id, [booking_id]).get(booking_id)
+    return booking, _standing_fee(booking, standing, now)
+
+
+def waive_fee(
+    organisation_id: str,
+    site_id: str,
+    booking_id: str,
+    *,
+    reason: str,
+    by_id: str | None = None,
+    key: str = "",
+    now: dt.datetime,
+) -> str:
+    """Take a fee back with a reason, in the time that was agreed; its session's id (M1).
+
+    The visit stays as it is. Raises NotFound, RuleBroken without a reason, for no fee, and for
+    one that is too old.
+    """
+
+    def deed() -> str:
+        why = check_reason(reason)
         booking = _lock(organisation_id, site_id, booking_id)
-        _write(booking, move_to_stage(_visit(booking), stage, now=now), now)
+        standing = find_standing_fees(organisation_id, [booking_id]).get(booking_id)
+        fee = check_waivable(rules_of(booking), standing, now)
+        take_back(booking, fee, why[:MAX_NOTE], by_id=by_id, now=now)
+        booking.updated_at = now
         return booking.session_id
+
+    body: dict[str, object] = {"waive": booking_id, "reason": reason}
+    return once(organisation_id, key, body, deed, now)
+
+
+def _tap(
+    organisation_id: str,
+    site_id: str,
+    booking_id: str,
+    to: Callable[[Visit], Visit],
+    *,
+    by_id: str | None,
+    body: dict[str, object],
+    key: str,
+    now: dt.datetime,
+) -> str:
+    """Bring a locked booking's visit to where `to` says, and its fee along; its session's id."""
+
+    def deed() -> str:
+        booking = _lock(organisation_id, site_id, booking_id)
+        before = _visit(booking)
+        after = to(before)
+        if after != before:
+            settle_fee(booking, before, after, by_id=by_id, now=now)
+            _write(booking, after, now)
+        return booking.session_id
+
+    return once(organisation_id, key, body, deed, now)
+
+
+def _standing_fee(
+    booking: SessionBooking, charged: Charged | None, now: dt.datetime
+) -> StandingFee | None:
+    if charged is None:
+        return None
+    until = waivable_until(rules_of(booking), charged.at)
+    return StandingFee(charged, until, until is None or now <= until)
 
 
 def _line(
-    booking: SessionBooking, balance: int, names: dict[str, str], forms: Completion
+    booking: SessionBooking,
+    balance: int,
+    names: dict[str, str],
+    forms: Completion,
+    fee: StandingFee | None,
 ) -> RosterLine:
     own = own_position(booking)
     return RosterLine(
@@ -166,6 +336,7 @@ def _line(
         phone=booking.customer.phone if booking.customer else "",
         order_ref=booking.order.order_ref,
         order_id=booking.order_id,
+        currency=booking.order.currency,
         places=booking.places,
         guests=tuple(guest.name for guest in booking.guests if guest.position != own),
         booker_comes=own is not None,
@@ -178,38 +349,43 @@ def _line(
         override_reason=booking.override_reason,
         booked_by=names.get(booking.booked_by_id or "", ""),
         forms=forms,
+        fee=fee,
     )
 
 
-def _balances(organisation_id: str, order_ids: list[str]) -> dict[str, int]:
-    rows = db.session.execute(
-        sa.select(Order.id, Order.balance).where(
-            Order.organisation_id == organisation_id, Order.id.in_(order_ids)
-        )
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def _lock(organisation_id: str, site_id: str, booking_id: str) -> SessionBooking:
-    """The booking for a change, its session before it (ADR 9)."""
-    wanted = (
+def _at(organisation_id: str, site_id: str, booking_id: str) -> sa.Select[SessionBooking]:
+    return sa.select(SessionBooking).where(
         SessionBooking.organisation_id == organisation_id,
         SessionBooking.site_id == site_id,
         SessionBooking.id == booking_id,
     )
-    session_id = db.session.scalar(sa.select(SessionBooking.session_id).where(*wanted))
-    if session_id is not None:
-        lock_sessions(organisation_id, [session_id])
-    booking = db.session.scalar(
-        sa.select(SessionBooking)
-        .where(*wanted)
-        .options(selectinload(SessionBooking.session))
+
+
+def _unknown() -> NotFound:
+    return NotFound("We couldn't find that booking.")
+
+
+def _lock(organisation_id: str, site_id: str, booking_id: str) -> SessionBooking:
+    """The booking for a change: its order first, whose books a fee touches, its session (ADR 9)."""
+    wanted = _at(organisation_id, site_id, booking_id)
+    order_id = db.session.scalar(wanted.with_only_columns(SessionBooking.order_id))
+    if order_id is None:
+        raise _unknown()
+    db.session.execute(
+        sa.select(Order.id)
+        .where(Order.organisation_id == organisation_id, Order.id == order_id)
+        .with_for_update(key_share=True)
+    )
+    # Only whoever has the order's lock moves its lines: the session stays this one.
+    session_id = db.session.scalars(wanted.with_only_columns(SessionBooking.session_id)).one()
+    lock_sessions(organisation_id, [session_id])
+    return db.session.scalars(
+        wanted.options(
+            selectinload(SessionBooking.session), selectinload(SessionBooking.order_item)
+        )
         .with_for_update(of=SessionBooking)
         .execution_options(populate_existing=True)
-    )
-    if booking is None:
-        raise NotFound("We couldn't find that booking.")
-    return booking
+    ).one()
 
 
 def _visit(booking: SessionBooking) -> Visit:
@@ -224,9 +400,6 @@ def _visit(booking: SessionBooking) -> Visit:
 
 
 def _write(booking: SessionBooking, visit: Visit, now: dt.datetime) -> None:
-    before = _visit(booking)
-    if visit == before:
-        return
     booking.stage = visit.stage
     booking.checked_in_at = visit.checked_in_at
     booking.is_no_show = visit.is_no_show

@@ -55,6 +55,7 @@ def examine(*, now: dt.datetime | None = None) -> list[str]:
         *find_wrong_sums(),
         *find_wrong_books(),
         *find_wrong_totals(),
+        *find_wrong_fees(),
         *find_broken_offers(),
         *find_broken_promises(),
         *find_wrong_words(),
@@ -256,10 +257,11 @@ def find_broken_limits() -> list[str]:
 
 
 def find_wrong_sums() -> list[str]:
-    """A sentence for every order whose charges are not the price of its live lines (M1)."""
+    """A sentence for every order whose charges are not the price and fees of its lines (M1)."""
     priced = (
         sa.select(
-            SessionBooking.order_id, sa.func.sum(OrderItem.unit_price * SessionBooking.places)
+            SessionBooking.order_id,
+            sa.func.sum(OrderItem.unit_price * SessionBooking.places + SessionBooking.fee),
         )
         .join(OrderItem, SessionBooking.order_item_id == OrderItem.id)
         .where(SessionBooking.status == "confirmed", SessionBooking.cancelled_at.is_(None))
@@ -334,6 +336,28 @@ def find_wrong_books() -> list[str]:
         execution_options=EVERYWHERE,
     )
     return found + [f"Order {it[0]}: money of {it[1]} in an order of {it[2]}." for it in strange]
+
+
+def find_wrong_fees() -> list[str]:
+    """A sentence for every booking whose fee is not what the ledger has, or of an ended one."""
+    noted = (
+        sa.select(SessionBooking.id, SessionBooking.fee)
+        .where(SessionBooking.fee != 0)
+        .order_by(SessionBooking.id)
+    )
+    written = (
+        sa.select(LedgerEntry.booking_id, sa.func.sum(LedgerEntry.amount))
+        .where(LedgerEntry.fee.is_not(None), LedgerEntry.booking_id.is_not(None))
+        .group_by(LedgerEntry.booking_id)
+    )
+    fees = _by_order(cast("sa.Select[Any]", noted))
+    ledger = _by_order(cast("sa.Select[Any]", written))
+    return [
+        f"Booking {booking_id}: a fee of {fees.get(booking_id, 0)} is noted, the ledger has "
+        f"{ledger.get(booking_id, 0)}."
+        for booking_id in sorted(fees.keys() | ledger.keys())
+        if fees.get(booking_id, 0) != ledger.get(booking_id, 0)
+    ]
 
 
 def find_broken_offers() -> list[str]:

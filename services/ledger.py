@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 import sqlalchemy as sa
 
 from domain.ledger import COMP, Entry, in_order, lapsing_comps
-from models import LedgerEntry, db, new_object_id
+from models import LedgerEntry, Order, db, new_object_id
 
 LAPSED = "What it waived is cancelled"
 """The one note that is ours and not somebody's."""
@@ -24,6 +24,7 @@ def entries_of(rows: Iterable[LedgerEntry]) -> tuple[Entry, ...]:
             note=row.note,
             by_id=row.taken_by_id,
             refund_of=row.refund_of_id,
+            fee=row.fee or "",
         )
         for row in rows
     )
@@ -43,11 +44,11 @@ def find_entries(organisation_id: str, order_id: str) -> tuple[Entry, ...]:
 def balances_of(organisation_id: str, order_ids: Collection[str]) -> dict[str, int]:
     """By order what is still to be paid, below 0 what is to be given back; in minor units."""
     rows = db.session.execute(
-        sa.select(LedgerEntry.order_id, sa.func.sum(LedgerEntry.amount))
-        .where(LedgerEntry.organisation_id == organisation_id, LedgerEntry.order_id.in_(order_ids))
-        .group_by(LedgerEntry.order_id)
+        sa.select(Order.id, Order.balance).where(
+            Order.organisation_id == organisation_id, Order.id.in_(order_ids)
+        )
     )
-    return {order_id: int(total) for order_id, total in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def let_comps_lapse(organisation_id: str, order_ids: Collection[str], *, now: dt.datetime) -> None:

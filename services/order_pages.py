@@ -12,6 +12,7 @@ from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from domain.changing import Books
 from domain.errors import NotFound
+from domain.fees import Charged
 from domain.ledger import (
     Balanced,
     Entry,
@@ -25,6 +26,7 @@ from domain.local_time import to_utc
 from models import Customer, Order, Session, SessionBooking, db
 from services.checkout import SOLD
 from services.customers import names_of_accounts
+from services.fees import find_standing_fees
 from services.ledger import find_entries
 from services.outbox_desk import Posted, Scope, list_about_order
 
@@ -99,6 +101,8 @@ class OrderPage:
     mails: tuple[Posted, ...]
     names: dict[str, str]
     mark: str
+    fees: dict[str, Charged]
+    """By booking, what stands charged for coming late or not at all."""
 
     @property
     def due(self) -> int:
@@ -190,6 +194,7 @@ def find_order_page(
         mails=tuple(mails),
         names=names_of_accounts(staff),
         mark=mark_of_ledger(entries),
+        fees=find_standing_fees(organisation_id, [row.id for row in bookings if row.fee]),
     )
 
 

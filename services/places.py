@@ -194,6 +194,26 @@ def give_back(booking: SessionBooking, places: int, now: dt.datetime) -> bool:
     return shrunk
 
 
+def grow(booking: SessionBooking, places: int, now: dt.datetime) -> bool:
+    """More places for a sold booking; False when they don't fit, or it is not as it was read.
+
+    Its session is locked by the caller (`lock_sessions`).
+    """
+    after = booking.places + places
+    kept = kept_in_change(booking, after, now)
+    if not claim(
+        booking.organisation_id, booking.session_id, places=places, parties=0, from_kept=kept
+    ):
+        return False
+    grown = _changed(_sold_as_read(booking).values(places=after, updated_at=now))
+    if not grown:
+        release(booking.organisation_id, booking.session_id, places=places, parties=0, to_kept=kept)
+    db.session.expire(booking)
+    if grown:
+        note_change(booking, after, kept)
+    return grown
+
+
 def move_to(booking: SessionBooking, to: Session, now: dt.datetime) -> bool:
     """Take the places in another session and give the old ones back; False when none fit (M7).
 

@@ -163,7 +163,7 @@ KEYS: dict[str, Any] = {
 
 SOLD = SessionBooking.status == "confirmed"
 LIVE = sa.and_(SOLD, SessionBooking.cancelled_at.is_(None))
-WORTH = SessionBooking.places * OrderItem.unit_price
+WORTH = SessionBooking.places * OrderItem.unit_price + SessionBooking.fee
 
 
 def list_choices(organisation_id: str, site_id: str) -> Choices:

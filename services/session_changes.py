@@ -29,6 +29,7 @@ from models import (
     new_object_id,
 )
 from services.clashes import busy_of, list_clashes
+from services.fees import take_back_all
 from services.idempotency import retrying
 from services.ledger import let_comps_lapse
 from services.letters import post_about_bookings
@@ -129,6 +130,7 @@ def cancel_session(
         close_waiting(organisation_id, session_id, reason=why, now=now)
         let_go_of_all_on(organisation_id, session_id, by="venue", reason=why, now=now)
         _take_charges_back(sold, now)
+        take_back_all(sold, "The venue cancelled the session", now=now)
         _cancel_empty_orders(organisation_id, {line.order_id for line in sold})
         _tell(organisation_id, site_id, sold, now)
         raise_revision(organisation_id, [row.session_type_id])
@@ -260,6 +262,11 @@ def _impact(lines: list[SessionBooking]) -> Impact:
 
 
 def _worth(line: SessionBooking) -> int:
+    """What it costs: its price, and a fee that stands on it."""
+    return _price(line) + line.fee
+
+
+def _price(line: SessionBooking) -> int:
     return line.order_item.unit_price * line.places
 
 
@@ -294,12 +301,12 @@ def _take_charges_back(sold: list[SessionBooking], now: dt.datetime) -> None:
             organisation_id=line.organisation_id,
             order_id=line.order_id,
             kind="adjustment",
-            amount=-_worth(line),
+            amount=-_price(line),
             currency=line.order_item.currency,
             created_at=now,
         )
         for line in sold
-        if _worth(line)
+        if _price(line)
     )
     db.session.flush()
     if sold:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from domain.calendar import Month, Offering, build_month, offering
 from domain.eligibility import Offer, Party, Slot, Viewer, members_pay_less, nearest_party
 from domain.errors import NotFound
+from domain.fees import AGREED_FEES, FeeRules
 from domain.local_time import local_day
 from domain.pictures import Picture
 from models import Session, SessionType, Site, db
@@ -138,6 +139,7 @@ class TypePage:
     shows_prices: bool
     cancellation: str
     cancellation_limit: str | None
+    fees: FeeRules
     rooms: tuple[str, ...]
     most_places: int
     guests: int
@@ -267,6 +269,7 @@ def _read_page(
         shows_prices=session_type.include_pricing_on_calendar,
         cancellation=session_type.customer_cancellation_permitted,
         cancellation_limit=session_type.customer_cancellation_min_duration,
+        fees=FeeRules.of({name: getattr(session_type, name) for name in AGREED_FEES}),
         rooms=tuple(dict.fromkeys(slot.room for slot in slots if slot.room)),
         most_places=max((slot.facts.capacity for slot in slots), default=0),
         guests=party,

@@ -187,10 +187,11 @@ def list_waiting(
 ) -> WaitingList:
     """The session's live entries in their order; raises NotFound (W1, W5)."""
     found = load_session_at(organisation_id, site_id, session_id)
+    # The queue reads the entries anew, so that it comes first: it would forget their orders.
+    queue = read_queue(organisation_id, session_id, now)
     entries = db.session.scalars(
         entries_query(organisation_id, session_id).options(joinedload(SessionBooking.order))
     ).all()
-    queue = read_queue(organisation_id, session_id, now)
     lines = tuple(_line(number, it, queue, now) for number, it in enumerate(entries, 1))
     return WaitingList(found, lines)
 

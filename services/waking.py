@@ -15,6 +15,7 @@ from sqlalchemy.orm import joinedload
 
 from domain.capacity import parties_left, places_left
 from domain.eligibility import Offer, Slot, Viewer, price_for
+from domain.fees import AGREED_FEES
 from domain.waiting import (
     Room,
     Source,
@@ -46,6 +47,7 @@ AGREED = (
     "max_per_basket",
     "max_per_guest",
     "max_bookings_per_member",
+    *AGREED_FEES,
 )
 """What of a type is kept with a line: later edits change nothing that was sold (M8)."""
 

@@ -12,6 +12,7 @@ from models import Order, SessionBooking
 from services.changing import door_of_line, standing_of
 from services.checkout import find_order
 from services.facts import venue_of
+from services.fees import find_standing_fees
 from services.giving_up import why_no_release
 from services.intake import completion
 from services.ledger import entries_of
@@ -38,6 +39,7 @@ def booking(secret: str) -> Response:
         extras=suggest_upsell(venue, order, lines, viewer=viewer, now=now),
         forms=completion(lines),
         standings=standings,
+        fees=find_standing_fees(order.organisation_id, [line.id for line in lines if line.fee]),
         can_release=[key for key, it in standings.items() if why_no_release(it) is None],
         balance=sum(entry.amount for entry in order.ledger),
         books=books_of(entries_of(order.ledger)),

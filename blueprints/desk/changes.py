@@ -6,6 +6,7 @@ from flask import Response, flash, redirect, request, url_for
 
 from blueprints.changing_pages import (
     REFUSALS,
+    Choosing,
     read_choosing,
     sent_number,
     sent_numbers,
@@ -18,10 +19,13 @@ from blueprints.forms import Form
 from blueprints.rendering import render
 from blueprints.security import current_desk, needs
 from blueprints.visits import deed_key
-from domain.errors import RuleBroken
-from services import moving
+from domain.errors import NotFound, RuleBroken
+from services import growing, moving
 from services.cancelling import cancel_for_staff, cancel_guests
-from services.changing import Door, find_standing, require_changeable
+from services.changing import Door, Standing, find_standing, require_changeable
+
+MOST_NAMES = 4
+"""How many new guests a form has room for."""
 
 
 @bp.get("/<site>/bookings/<booking_id>/cancellation")
@@ -75,6 +79,34 @@ def remove_guests(site: str, booking_id: str) -> Any:
     return _to_roster(site, session_id, booking_id)
 
 
+@bp.get("/<site>/bookings/<booking_id>/more-guests")
+@needs(DESK)
+def more_guests(site: str, booking_id: str) -> Response:
+    return _growing(booking_id, MoveForm(formdata=None, tell=True))
+
+
+@bp.post("/<site>/bookings/<booking_id>/more-guests")
+@needs(DESK)
+def add_guests(site: str, booking_id: str) -> Any:
+    form = MoveForm()
+    typed = [request.form.get(f"guest-{number}", "")[:200] for number in range(MOST_NAMES)]
+    try:
+        session_id = growing.add_guests(
+            _door(form),
+            booking_id,
+            names=[name for name in typed if name.strip()],
+            number=max(0, sent_number("who")),
+            seen=sent_number("seen"),
+            key=deed_key(form.key.data or ""),
+            now=utcnow(),
+        )
+    except NotFound:
+        raise
+    except RuleBroken as refusal:
+        return _growing(booking_id, form, broken=refusal)
+    return _to_roster(site, session_id, booking_id)
+
+
 @bp.get("/<site>/bookings/<booking_id>/move")
 @needs(DESK)
 def move(site: str, booking_id: str) -> Response:
@@ -108,6 +140,15 @@ def _door(form: Form | None = None, *, reason: str = "") -> Door:
     return Door(venue.organisation_id, site_id=venue.id, reason=reason, tells=tells)
 
 
+def _growing(booking_id: str, form: Form, *, broken: RuleBroken | None = None) -> Response:
+    """Who else comes along; refused where nobody can."""
+    now = utcnow()
+    standing = find_standing(_door(), booking_id, now=now)
+    if broken is None:
+        growing.require_growing(standing, now)
+    return _show("desk/more_guests.html", standing, form, broken=broken)
+
+
 def _page(
     template: str,
     booking_id: str,
@@ -125,6 +166,18 @@ def _page(
     if template == "desk/move.html":
         choosing = read_choosing(door, standing, now)
         broken = broken or choosing.refusal
+    return _show(template, standing, form, choosing=choosing, broken=broken, status=status)
+
+
+def _show(
+    template: str,
+    standing: Standing,
+    form: Form,
+    *,
+    choosing: Choosing | None = None,
+    broken: RuleBroken | None = None,
+    status: int = 200,
+) -> Response:
     return render(
         template,
         desk=current_desk(),

@@ -24,6 +24,13 @@ class MoveForm(Form):
     key = StringField()
 
 
+class WaiverForm(Form):
+    """Why a fee is not asked for."""
+
+    reason = StringField("Why", [obeys(check_reason)])
+    key = StringField()
+
+
 class WalkInForm(Form):
     name = StringField("Name", [obeys(_check_guest_name)])
     guests = WholeNumber(

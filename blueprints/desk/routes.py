@@ -1,3 +1,4 @@
+import datetime as dt
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
@@ -94,7 +95,14 @@ def check_in(site: str, booking_id: str) -> Any:
     wants = request.form.get("set", "true") != "false"
     venue = current_desk().venue
     session_id = set_check_in(
-        venue.organisation_id, venue.id, booking_id, arrived=wants, now=utcnow()
+        venue.organisation_id,
+        venue.id,
+        booking_id,
+        arrived=wants,
+        by_id=account_id(),
+        at=_tapped_at(),
+        key=_tap_key(booking_id, "check-in"),
+        now=utcnow(),
     )
     return _tapped(session_id, booking_id, "checked in" if wants else "")
 
@@ -105,7 +113,13 @@ def no_show(site: str, booking_id: str) -> Any:
     wants = request.form.get("set", "true") != "false"
     venue = current_desk().venue
     session_id = set_no_show(
-        venue.organisation_id, venue.id, booking_id, missed=wants, now=utcnow()
+        venue.organisation_id,
+        venue.id,
+        booking_id,
+        missed=wants,
+        by_id=account_id(),
+        key=_tap_key(booking_id, "no-show"),
+        now=utcnow(),
     )
     return _tapped(session_id, booking_id, "marked as a no-show" if wants else "")
 
@@ -115,7 +129,16 @@ def no_show(site: str, booking_id: str) -> Any:
 def stage(site: str, booking_id: str) -> Any:
     wanted = request.form.get("stage", "")
     venue = current_desk().venue
-    session_id = set_stage(venue.organisation_id, venue.id, booking_id, stage=wanted, now=utcnow())
+    session_id = set_stage(
+        venue.organisation_id,
+        venue.id,
+        booking_id,
+        stage=wanted,
+        by_id=account_id(),
+        at=_tapped_at(),
+        key=_tap_key(booking_id, "stage"),
+        now=utcnow(),
+    )
     said = {"in_treatment": "started", "checked_out": "checked out"}.get(wanted, "")
     return _tapped(session_id, booking_id, said)
 
@@ -126,7 +149,7 @@ def walk_in(site: str, session_id: str) -> Any:
     venue = current_desk().venue
     form = WalkInForm()
     # Finds the session at this site first: another site's is 404, not a booking.
-    find_roster(venue.organisation_id, venue.id, session_id)
+    find_roster(venue.organisation_id, venue.id, session_id, now=utcnow())
     if form.validate():
         try:
             booking_id = book_for_staff(
@@ -151,6 +174,26 @@ def _front(desk: Desk) -> str | None:
     return None
 
 
+def _tap_key(booking_id: str, deed: str) -> str:
+    """The key of one tap: sent again it is done once, whoever taps something else meanwhile.
+
+    A page has one key for all its forms; which booking, which deed and what it wants make it the
+    tap's own.
+    """
+    wants = request.form.get("set") or request.form.get("stage") or ""
+    key = deed_key(request.form.get("key", "")[:80])
+    return f"{key}:{deed}:{booking_id}:{wants[:20]}" if key else ""
+
+
+def _tapped_at() -> dt.datetime | None:
+    """When a tap that had to wait for the network was made, if it says so."""
+    try:
+        moment = dt.datetime.fromisoformat(request.form.get("at", "")[:40])
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
 def _tapped(session_id: str, booking_id: str, said: str) -> Any:
     """The roster as it is now; without script, its page again."""
     if wants_fragment():
@@ -171,7 +214,7 @@ def _roster(
     said: str = "",
 ) -> Response:
     venue = current_desk().venue
-    found = find_roster(venue.organisation_id, venue.id, session_id)
+    found = find_roster(venue.organisation_id, venue.id, session_id, now=utcnow())
     row = found.session
     wanted = request.args.get("state", "all")
     search = request.args.get("q", "")[:100].strip()

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from domain.fees import TITLES
 from domain.ledger import COMP, METHODS, Entry
 from domain.wording import KINDS
 from domain.words import count, full_stop, say_day, say_time
@@ -44,6 +45,9 @@ def say_entry(entry: Entry) -> tuple[str, str]:
         return "banknote", f"Paid, {say_method(entry).lower()}" if entry.method else "Paid"
     if entry.kind == "refund":
         return "undo-2", f"Given back, {say_method(entry).lower()}" if entry.method else "Refund"
+    if entry.fee:
+        title = TITLES[entry.fee]
+        return ("clock", title) if entry.amount > 0 else ("gift", f"{title} waived")
     if entry.method == COMP:
         return ("gift", "Waived") if entry.amount < 0 else ("gift", "No longer waived")
     return ("tag", "Charged") if entry.amount > 0 else ("minus", "Taken off")

@@ -11,6 +11,7 @@ from domain import words
 from domain.calendar import Day, say_cell
 from domain.durations import Interval
 from domain.eligibility import largest_party
+from domain.fees import say_fees
 from domain.local_time import local_day
 from services.timetable import DaySlot, MonthLink, TypePage
 
@@ -105,6 +106,12 @@ class Facts:
         if page.cancellation == "unpaid":
             return f"Free to cancel {until}, as long as nothing has been paid."
         return f"Free to cancel {until}."
+
+    @property
+    def fees(self) -> str:
+        page = self.page
+        currency, locale = page.offer.currency, page.venue.locale
+        return say_fees(page.fees, lambda minor: say_price(minor, currency, locale))
 
 
 class CalendarText:

@@ -97,9 +97,9 @@ def _editor(
     choices = list_choices(*here(), chosen=values, type_id=type_id)
     if typed is None:
         part = {name: values[name] for name in PARTS[tab]}
-        typed = Typed(shown_of(part), mark_of_part(values, PARTS[tab]))
+        typed = Typed(shown_of(part, values["currency"]), mark_of_part(values, PARTS[tab]))
     if other is not None:
-        typed.lay_beside(other, choices)
+        typed.lay_beside(other, choices, values["currency"])
     return page(
         f"types/{tab}.html",
         block=block,

@@ -8,7 +8,8 @@ from flask import request
 
 from domain.editing import EditedMeanwhile
 from domain.errors import RuleBroken
-from domain.session_types import INTERVALS, WrongFields, say_interval, split_interval
+from domain.money import write_amount
+from domain.session_types import FEES, INTERVALS, WrongFields, say_interval, split_interval
 from services.session_types import Choices
 
 FLAGS = (
@@ -49,16 +50,18 @@ class Typed:
             else:
                 self.form_errors.append(problem.sentence)
 
-    def lay_beside(self, other: EditedMeanwhile, choices: Choices) -> None:
+    def lay_beside(self, other: EditedMeanwhile, choices: Choices, currency: str) -> None:
         """What somebody else saved meanwhile, and the mark with which ours replaces it (D4)."""
         self.form_errors.append(other.sentence)
         self.seen = other.mark
-        self.theirs = {one.field: say(one.field, one.theirs, choices) for one in other.differences}
+        self.theirs = {
+            one.field: say(one.field, one.theirs, choices, currency) for one in other.differences
+        }
 
 
-def shown_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What is saved, as the fields hold it."""
-    return {name: _shown(name, value) for name, value in values.items()}
+def shown_of(values: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    """What is saved, as the fields hold it; sums in `currency`."""
+    return {name: _shown(name, value, currency) for name, value in values.items()}
 
 
 def sent(part: Collection[str], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -66,19 +69,21 @@ def sent(part: Collection[str], values: Mapping[str, Any]) -> tuple[dict[str, An
 
     A field that was not sent is left out of the second and stays as it is in the first (D4).
     """
-    shown, given = shown_of({name: values[name] for name in part}), {}
+    shown, given = shown_of({name: values[name] for name in part}, values["currency"]), {}
     for name in part:
         if _is_sent(name):
             shown[name], given[name] = _read(name, values)
     return shown, given
 
 
-def say(name: str, value: Any, choices: Choices) -> str:
+def say(name: str, value: Any, choices: Choices, currency: str) -> str:
     """A saved value in words, for who typed another one."""
     if name in FLAGS:
         return "Ticked" if value else "Not ticked"
     if name in INTERVALS:
         return say_interval(value) or "Nothing"
+    if name in FEES:
+        return _shown(name, value, currency) or "Nothing"
     if name == WINDOWS:
         return _say_windows(value, dict(choices.membership_types))
     if name == "image_id":
@@ -87,12 +92,14 @@ def say(name: str, value: Any, choices: Choices) -> str:
     if name in LISTS:
         return _say_list(name, value, choices)
     if name in LINES:
-        return ", ".join(_shown(name, value).splitlines()) or "Nothing"
+        return ", ".join(_shown(name, value, currency).splitlines()) or "Nothing"
     text = str(value if value is not None else "")
     return text.replace("_", " ") if text and name == "visibility" else text or "Nothing"
 
 
-def _shown(name: str, value: Any) -> Any:
+def _shown(name: str, value: Any, currency: str) -> Any:
+    if name in FEES:
+        return "" if value is None else write_amount(value, currency)
     if name in FLAGS:
         return bool(value)
     if name in OFFERINGS:
@@ -137,6 +144,8 @@ def _read(name: str, values: Mapping[str, Any]) -> tuple[Any, Any]:
     if name == WINDOWS:
         return _read_windows(form.getlist(name))
     text = form[name]
+    if name in FEES:
+        return text, (text, values["currency"])
     if name in LINES:
         return text, _lines(name, text, values[name])
     return text, text

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, flash, redirect, url_for
+from flask import Response, flash, redirect, request, url_for
 
 from blueprints.clock import utcnow
 from blueprints.rendering import render
@@ -31,7 +31,7 @@ def desk_offer(site: str, booking_id: str) -> Any:
     except WrongState as refusal:
         return _page(session_id, refusal=refusal.sentence, status=409)
     flash("The offer is on its way by mail.", "ok")
-    return redirect(url_for("waiting.desk_list", site=site, session_id=session_id), code=303)
+    return _back(site, session_id)
 
 
 @bp.post("/staff/<site>/waiting/<booking_id>/removal")
@@ -44,7 +44,13 @@ def desk_remove(site: str, booking_id: str) -> Any:
     except WrongState as refusal:
         return _page(session_id, refusal=refusal.sentence, status=409)
     flash("Taken off the waitlist. We've told them by mail.", "ok")
-    return redirect(url_for("waiting.desk_list", site=site, session_id=session_id), code=303)
+    return _back(site, session_id)
+
+
+def _back(site: str, session_id: str) -> Any:
+    """The page that it was pressed on: the list, or the roster."""
+    endpoint = "desk.roster" if request.form.get("back") == "roster" else "waiting.desk_list"
+    return redirect(url_for(endpoint, site=site, session_id=session_id), code=303)
 
 
 def _page(session_id: str, *, refusal: str = "", status: int = 200) -> Response:

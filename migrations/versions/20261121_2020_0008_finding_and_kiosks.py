@@ -1,7 +1,7 @@
 """Finding and kiosks
 
 Revision ID: 0008
-Revises: 0006
+Revises: 0007
 Create Date: 2026-11-21 20:20:00
 """
 
@@ -14,7 +14,7 @@ from alembic import op
 from domain.finding import kept_words
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -45,6 +45,7 @@ def upgrade() -> None:
             "is_no_show",
             "order_item_id",
             "order_id",
+            "fee",
         ],
     )
     op.drop_index("ix_session_bookings_order_id", "session_bookings")
@@ -59,6 +60,7 @@ def upgrade() -> None:
             "places",
             "order_item_id",
             "organisation_id",
+            "fee",
         ],
     )
     op.create_index("ix_order_items_worth", "order_items", ["id", "unit_price", "currency"])

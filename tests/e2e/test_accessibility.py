@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from prices_stories import PRICES
 from reports_stories import REPORTING
 from rights_stories import RIGHTS_STORIES
+from roster_stories import ROSTER
 from security_stories import SECURITY_STORIES
 from series_stories import SERIES
 from sessions_stories import SESSIONS
@@ -356,6 +357,7 @@ STORIES = [
     Story("private links", at(f"/staff{BATH}/links"), IMOGEN),
     Story("private links with errors", links_with_errors, IMOGEN, status=422),
     *CHANGING,
+    *ROSTER,
     *COVER,
     *TYPES_STORIES,
     *FINDING,

@@ -327,7 +327,9 @@ class TestOneGuest:
         # The booker stays away; nobody becomes the booker.
         cancel_guests(mine.door, mine.id, who=[0], now=NOW)
         assert self.answered(mine) == {"Cleo": "Cleo"}
-        (line,) = find_roster(mine.organisation_id, mine.site_id, mine.row.session_id).lines
+        (line,) = find_roster(
+            mine.organisation_id, mine.site_id, mine.row.session_id, now=NOW
+        ).lines
         assert (line.guests, line.booker_comes) == (("Cleo",), False)
         rows = [len(list(db.session.scalars(sa.select(kind.id), execution_options=ANYWHERE)))
                 for kind in (Guest, IntakeAnswer)]  # fmt: skip

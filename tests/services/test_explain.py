@@ -228,7 +228,7 @@ def test_r20_what_failed_why_and_who_stay_on_record(house):
     assert (row.override_reason, row.booked_by_id) == ("Her birthday", house.staff.id)
     assert (row.status, row.customer_id, row.is_walk_in) == ("confirmed", house.guest.id, False)
     assert fetch(Session, session.id).places_taken == 2
-    (line,) = find_roster(house.id, house.site.id, session.id).lines
+    (line,) = find_roster(house.id, house.site.id, session.id, now=NOW).lines
     said = (line.in_spite_of, line.override_reason, line.booked_by)
     assert said == ("for members, booking closed", "Her birthday", "Maren Ellis")
     (line,) = find_customer_page(house.id, house.guest.id, now=NOW).coming

@@ -130,6 +130,7 @@ class House:
             return
         charge = sum(line.places * line.order_item.unit_price for line in lines)
         entries = [("charge", charge)]
+        entries += [("charge", line.fee) for line in lines]
         entries += [
             ("adjustment", -line.places * line.order_item.unit_price)
             for line in lines
@@ -175,6 +176,7 @@ class House:
             cancelled_at=NOW if is_off else None,
             cancelled_by=chance.choice(("customer", "venue", "expired")) if is_off else None,
             is_no_show=is_no_show, is_walk_in=is_sold and chance.random() < 0.1,
+            fee=chance.choice((0, 2500)) if is_no_show else 0,
             waiting_since=NOW - HOUR * chance.randrange(400) if waited else None,
             created_at=NOW, updated_at=NOW,
         )  # fmt: skip
@@ -228,7 +230,7 @@ class ByHand:
     def worth(self, line):
         if line.status != "confirmed" or line.cancelled_at:
             return 0
-        return line.places * self.items[line.order_item_id].unit_price
+        return line.places * self.items[line.order_item_id].unit_price + line.fee
 
     def key(self, slot, keys):
         local = slot.start_time.astimezone(ZoneInfo(self.sites[slot.site_id].zone))

@@ -409,7 +409,7 @@ class TestByStaff:
     def test_r29_staff_take_out_a_guest_past_the_policy(self, app, maren, shop):
         it = shop(guests=3, customer_cancellation_permitted="disallowed")
         browser = maren(it)
-        assert f"{it.desk}/guests" in str(browser.get(it.roster).one(".dots-menu"))
+        assert f"{it.desk}/guests" in str(browser.get(it.roster).one("#roster .dots-menu"))
         form = browser.get(f"{it.desk}/guests").form("main form")
         assert form["tell"] == "yes"
         fields = {**form, "number": "1"}
@@ -425,7 +425,7 @@ class TestByStaff:
     def test_r20_staff_move_a_booking_and_tell_or_not(self, app, maren, shop):
         it = shop(customer_cancellation_permitted="disallowed")
         browser = maren(it)
-        assert f"{it.desk}/move" in str(browser.get(it.roster).one(".dots-menu"))
+        assert f"{it.desk}/move" in str(browser.get(it.roster).one("#roster .dots-menu"))
         settle(app, lambda: setattr(fetch(Session, it.rows[1]), "price", 3000))
         assert browser.get(f"{it.desk}/move").all(".days a")
         page = browser.get(f"{it.desk}/move?to={it.rows[1]}")
