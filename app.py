@@ -19,6 +19,7 @@ from blueprints import (
     letters,
     mailbox,
     media,
+    offline,
     orders,
     people,
     prices,
@@ -60,7 +61,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     areas = (
         *(health, account, bookings, guest_forms, checkout, cover),
         *(desk, feeds, house, intake, letters, mailbox),
-        *(media, orders, people, prices, private_links, reports),
+        *(media, offline, orders, people, prices, private_links, reports),
         *(series, sessions, setup, shop, types, waiting),
         *(works,),
     )

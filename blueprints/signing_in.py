@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, after_this_request, redirect, request
 from flask import session as visit
 from flask_login import login_user, logout_user
 from wtforms import BooleanField, PasswordField, StringField
@@ -109,10 +109,16 @@ def has_just_proved() -> bool:
 
 
 def sign_out() -> None:
-    """End this browser's sign-in and forget its visit."""
+    """End this browser's sign-in and forget its visit, with what the desk's pages kept in it."""
+    after_this_request(_clear_browser)
     visit.clear()
     # Last: it leaves a mark in the visit that takes the remembering cookie away.
     logout_user()
+
+
+def _clear_browser(response: Response) -> Response:
+    response.headers["Clear-Site-Data"] = '"storage"'
+    return response
 
 
 def safe_next(default: str) -> str:

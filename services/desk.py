@@ -1,13 +1,27 @@
 """Running a session: roster, check-in, no-show, stages, walk-ins (R26-R28)."""
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from domain.errors import NotFound
+from domain.local_time import local_day, to_utc
 from domain.overrides import say_overridden
+from domain.replaying import (
+    PRESSED,
+    STANDS,
+    Sent,
+    TapConflict,
+    Verdict,
+    judge,
+    mark_of,
+    moment_of,
+    state_of,
+)
 from domain.visits import Visit, check_in, mark_no_show, move_to_stage
 from models import (
     LedgerEntry,
@@ -15,14 +29,17 @@ from models import (
     SessionBooking,
     SessionType,
     db,
-    transaction,
 )
 from services.customers import names_of_accounts
+from services.idempotency import once
 from services.intake import Completion, completion, own_position
 from services.lines import load_session_at
 from services.places import lock_sessions, raise_revision
 from services.waitlists import count_waiting
 from services.waking import wake
+
+MOST_KEPT = 12
+"""Rosters that a desk's browser fetches ahead for the minutes without a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,8 @@ class RosterLine:
     overridden: tuple[str, ...] = ()
     override_reason: str = ""
     booked_by: str = ""
+    mark: str = ""
+    """Changes whenever the booking does (domain/replaying.py)."""
 
     @property
     def in_spite_of(self) -> str:
@@ -56,14 +75,7 @@ class RosterLine:
     @property
     def state(self) -> str:
         """due, arrived, in, out or noshow: the class of its row (VISUAL, Roster row)."""
-        if self.is_no_show:
-            return "noshow"
-        return {
-            "not_arrived": "due",
-            "arrived": "arrived",
-            "in_treatment": "in",
-            "checked_out": "out",
-        }[self.stage]
+        return state_of(self.stage, is_no_show=self.is_no_show)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,26 @@ def find_current_session(organisation_id: str, site_id: str, *, now: dt.datetime
     )
 
 
+def list_coming_today(
+    organisation_id: str, site_id: str, *, zone: ZoneInfo, now: dt.datetime
+) -> list[str]:
+    """The sessions of the site's day that have not ended, the soonest first; MOST_KEPT at most."""
+    tomorrow = dt.datetime.combine(local_day(now, zone) + dt.timedelta(days=1), dt.time())
+    rows = db.session.scalars(
+        sa.select(Session.id)
+        .where(
+            Session.organisation_id == organisation_id,
+            Session.site_id == site_id,
+            Session.deleted_at.is_(None),
+            Session.end_time > now,
+            Session.start_time < to_utc(tomorrow, zone),
+        )
+        .order_by(Session.start_time, Session.id)
+        .limit(MOST_KEPT)
+    )
+    return list(rows)
+
+
 def find_roster(organisation_id: str, site_id: str, session_id: str) -> Roster:
     """The session's confirmed bookings by name; raises NotFound."""
     row = load_session_at(organisation_id, site_id, session_id)
@@ -125,34 +157,97 @@ def find_roster(organisation_id: str, site_id: str, session_id: str) -> Roster:
     return Roster(row, ordered, held, count_waiting(organisation_id, session_id))
 
 
+@dataclass(frozen=True, slots=True)
+class Tapped:
+    """A tap that was done: where its roster is, and the booking's mark then."""
+
+    session_id: str
+    mark: str
+
+
 def set_check_in(
-    organisation_id: str, site_id: str, booking_id: str, *, arrived: bool, now: dt.datetime
-) -> str:
-    """Check a party in, or undo it; its session's id. Raises NotFound, WrongState (R26, R27)."""
-    with transaction():
-        booking = _lock(organisation_id, site_id, booking_id)
-        _write(booking, check_in(_visit(booking), arrived=arrived, now=now), now)
-        return booking.session_id
+    organisation_id: str,
+    site_id: str,
+    booking_id: str,
+    *,
+    arrived: bool,
+    now: dt.datetime,
+    sent: Sent = PRESSED,
+) -> Tapped:
+    """Check a party in, or undo it. Raises NotFound, WrongState, TapConflict (R26, R27)."""
+    return _tap(
+        (organisation_id, site_id, booking_id),
+        lambda visit, at: check_in(visit, arrived=arrived, now=at),
+        {"check_in": arrived},
+        sent,
+        now,
+    )
 
 
 def set_no_show(
-    organisation_id: str, site_id: str, booking_id: str, *, missed: bool, now: dt.datetime
-) -> str:
-    """Mark a no-show, or undo it; its session's id (R26-R28)."""
-    with transaction():
-        booking = _lock(organisation_id, site_id, booking_id)
-        _write(booking, mark_no_show(_visit(booking), missed=missed), now)
-        return booking.session_id
+    organisation_id: str,
+    site_id: str,
+    booking_id: str,
+    *,
+    missed: bool,
+    now: dt.datetime,
+    sent: Sent = PRESSED,
+) -> Tapped:
+    """Mark a no-show, or undo it. Raises NotFound, WrongState, TapConflict (R26-R28)."""
+    return _tap(
+        (organisation_id, site_id, booking_id),
+        lambda visit, _at: mark_no_show(visit, missed=missed),
+        {"no_show": missed},
+        sent,
+        now,
+    )
 
 
 def set_stage(
-    organisation_id: str, site_id: str, booking_id: str, *, stage: str, now: dt.datetime
-) -> str:
-    """Move the visit to a stage; its session's id (R27)."""
-    with transaction():
-        booking = _lock(organisation_id, site_id, booking_id)
-        _write(booking, move_to_stage(_visit(booking), stage, now=now), now)
-        return booking.session_id
+    organisation_id: str,
+    site_id: str,
+    booking_id: str,
+    *,
+    stage: str,
+    now: dt.datetime,
+    sent: Sent = PRESSED,
+) -> Tapped:
+    """Move the visit to a stage. Raises NotFound, WrongState, TapConflict (R27)."""
+    return _tap(
+        (organisation_id, site_id, booking_id),
+        lambda visit, at: move_to_stage(visit, stage, now=at),
+        {"stage": stage},
+        sent,
+        now,
+    )
+
+
+def _tap(
+    place: tuple[str, str, str],
+    deed: Callable[[Visit, dt.datetime], Visit],
+    wanted: dict[str, str | bool],
+    sent: Sent,
+    now: dt.datetime,
+) -> Tapped:
+    """Do one tap under the booking's lock, once for its key, unless it meets another change."""
+
+    def tapped() -> str:
+        booking = _lock(*place)
+        before = _visit(booking)
+        after = deed(before, moment_of(sent, now=now))
+        verdict = judge(before, after, sent, mark=_mark(booking))
+        if verdict in (Verdict.CHANGED, Verdict.TOO_OLD):
+            raise TapConflict(
+                verdict,
+                stands=STANDS[state_of(before.stage, is_no_show=before.is_no_show)],
+                mark=_mark(booking),
+                changed_at=booking.updated_at,
+            )
+        _write(booking, after, now)
+        return f"{booking.session_id} {_mark(booking)}"
+
+    answer = once(place[0], sent.key, {"booking": place[2], **wanted}, tapped, now)
+    return Tapped(*answer.split())
 
 
 def _line(
@@ -178,6 +273,7 @@ def _line(
         override_reason=booking.override_reason,
         booked_by=names.get(booking.booked_by_id or "", ""),
         forms=forms,
+        mark=_mark(booking),
     )
 
 
@@ -220,6 +316,16 @@ def _visit(booking: SessionBooking) -> Visit:
         is_no_show=booking.is_no_show,
         is_cancelled=booking.cancelled_at is not None,
         is_session_cancelled=booking.session.deleted_at is not None,
+    )
+
+
+def _mark(booking: SessionBooking) -> str:
+    return mark_of(
+        _visit(booking),
+        session_id=booking.session_id,
+        places=booking.places,
+        sequence=booking.sequence,
+        updated_at=booking.updated_at,
     )
 
 
