@@ -286,7 +286,9 @@
     const tap = sent.get(keyOf(ctx));
     if (tap) {
       sent.delete(tap.key);
-      store.drop(tap.key).then(load);
+      /* Led to the sign-in: it was not done, and is when the same person is back. */
+      if (ctx.response.headers.get("HX-Redirect")) keep(tap);
+      else store.drop(tap.key).then(load);
       keepPage();
     }
     reach();
@@ -305,9 +307,9 @@
   const loseConnection = () => {
     isOffline = true;
     draw();
-    clearTimeout(timer);
+    if (timer) return;
     timer = setTimeout(probe, wait);
-    wait = Math.min(wait * 2, 15000);
+    wait = Math.min(wait * 2, 5000);
   };
   const ask = async (url, options = {}) => {
     const ended = new AbortController();
@@ -325,6 +327,7 @@
     if (isProbing) return;
     isProbing = true;
     clearTimeout(timer);
+    timer = 0;
     try {
       await ask("/healthz");
       isProbing = false;
@@ -338,6 +341,7 @@
     reachedAt = Date.now();
     wait = 1000;
     clearTimeout(timer);
+    timer = 0;
     if (isOffline) {
       isOffline = false;
       notice = "";

@@ -14,6 +14,7 @@ const PATIENCE = 5000;
 const FRESH = 5 * 60 * 1000;
 const AWAY = [502, 503, 504];
 let turn = 0;
+let known = Promise.resolve(); /* whose pages they are: asked before the first is kept */
 
 self.addEventListener("install", (event) => {
   self.skipWaiting();
@@ -39,9 +40,9 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("message", (event) => {
   const { type, account, pages, now } = event.data || {};
-  if (type === "who") event.waitUntil(belongTo(account));
+  if (type === "who") event.waitUntil((known = belongTo(account)));
   if (type === "clear") event.waitUntil(clear());
-  if (type === "keep") event.waitUntil(keepPages(pages.slice(0, 20), now));
+  if (type === "keep") event.waitUntil(known.catch(() => {}).then(() => keepPages(pages.slice(0, 20), now)));
 });
 
 self.addEventListener("fetch", (event) => {

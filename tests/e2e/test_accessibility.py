@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from changing_stories import CHANGING
 from cover_stories import COVER
+from offline_stories import OFFLINE
 from orders_stories import ORDERS
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
@@ -360,11 +361,15 @@ STORIES = [
     *SETTING_UP,
     *ORDERS,
     *REPORTING,
+    *OFFLINE,
 ]
 
 NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")
 
-NOT_LOOKED_AT = {"media.show", "setup.preview", "types.one", "works.to_work"}
+NOT_LOOKED_AT = {
+    *("media.show", "offline.standing", "offline.worker"),
+    *("setup.preview", "types.one", "works.to_work"),
+}
 """A file, a part of a page, and addresses that only lead on."""
 
 TOLD: set[str] = set()
