@@ -229,6 +229,8 @@
   /* ---- Tapping -------------------------------------------------------------------- */
   const keep = async (tap) => {
     const before = mine().filter((one) => one.booking === tap.booking && one.key !== tap.key).pop();
+    /* The second press of a double one. */
+    if (before && before.url === tap.url && before.value === tap.value && isWaiting(before)) return store.drop(tap.key).then(load);
     const { sending, ...rest } = tap;
     /* Tapped on top of another that waits: it has seen what that one makes of the booking. */
     await store.keep(before ? { ...rest, seen: before.seen, after: before.key } : rest);
@@ -471,7 +473,7 @@
         if (!account || !site) return;
         /* The page that brought the worker came before it, so it is fetched once more. */
         if (!worker.controller || /\/sessions\/[^/]+$/.test(location.pathname)) tell({ type: "keep", pages: [location.pathname] });
-        setTimeout(keepToday, 4000);
+        setTimeout(keepToday, 2000);
       })
       .catch(() => {});
   }
@@ -483,8 +485,15 @@
         const title = new DOMParser().parseFromString(await kept.text(), "text/html").title.split(" · ")[0];
         const item = document.createElement("li");
         const link = document.createElement("a");
+        const [text, name, when] = ["span", "b", "span"].map((tag) => document.createElement(tag));
+        link.className = "card";
         link.href = new URL(request.url).pathname;
-        link.textContent = `${title}, as it was at ${clock(Number(kept.headers.get("X-Kept-At")))}`;
+        text.className = "grow";
+        name.textContent = title;
+        when.className = "faint small";
+        when.textContent = `As it was at ${clock(Number(kept.headers.get("X-Kept-At")))}`;
+        text.append(name, when);
+        link.append(text);
         item.append(link);
         shelf.append(item);
       }

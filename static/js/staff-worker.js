@@ -16,17 +16,15 @@ const AWAY = [502, 503, 504];
 let turn = 0;
 let known = Promise.resolve(); /* whose pages they are: asked before the first is kept */
 
-self.addEventListener("install", (event) => {
-  self.skipWaiting();
-  event.waitUntil(
-    (async () => {
-      const answer = await fetch(NOTHING, { credentials: "omit" });
-      const files = await caches.open(FILES);
-      await files.put(NOTHING, answer.clone());
-      await keepFiles(await answer.text(), NOTHING);
-    })()
-  );
-});
+self.addEventListener("install", () => self.skipWaiting());
+
+async function keepStandIn() {
+  const files = await caches.open(FILES);
+  const answer = await fetch(NOTHING, { credentials: "omit" });
+  if (!answer.ok) return;
+  await files.put(NOTHING, answer.clone());
+  await keepFiles(await answer.text(), NOTHING);
+}
 
 self.addEventListener("activate", (event) => {
   event.waitUntil(
@@ -40,9 +38,9 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("message", (event) => {
   const { type, account, pages, now } = event.data || {};
-  if (type === "who") event.waitUntil((known = belongTo(account)));
+  if (type === "who") event.waitUntil(belongTo(account));
   if (type === "clear") event.waitUntil(clear());
-  if (type === "keep") event.waitUntil(known.catch(() => {}).then(() => keepPages(pages.slice(0, 20), now)));
+  if (type === "keep") event.waitUntil(known.then(() => keepPages(pages.slice(0, 20), now)));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -110,6 +108,7 @@ async function keepPages(paths, isNow) {
       return;
     }
   }
+  if (!(await caches.match(NOTHING, { cacheName: FILES, ignoreVary: true }))) await keepStandIn().catch(() => {});
 }
 
 /* `began` is the turn in which it was asked for: what arrives after a sign-out is not kept. */
@@ -133,15 +132,18 @@ async function keepFiles(text, base) {
   const files = await caches.open(FILES);
   const found = [...text.matchAll(/<(?:link|script)\b[^>]*?\b(?:href|src)="([^"]+)"/g), ...text.matchAll(/url\(["']?([^"')]+\.woff2)["']?\)/g)];
   const wanted = found.map((one) => new URL(one[1].replaceAll("&amp;", "&"), new URL(base, self.location.origin)));
-  for (const url of wanted) {
-    if (url.origin !== self.location.origin || !isFile(url)) continue;
-    if (await files.match(url.href, { ignoreVary: true })) continue;
-    const answer = await fetch(url.href);
-    if (!answer.ok) continue;
-    await files.put(url.href, answer.clone());
-    if (url.pathname.endsWith(".css")) await keepFiles(await answer.text(), url.pathname);
-    await forgetOtherDigests(files, url);
-  }
+  await Promise.all(
+    wanted.map(async (url) => {
+      if (url.origin !== self.location.origin || !isFile(url)) return;
+      if (await files.match(url.href, { ignoreVary: true })) return;
+      const answer = await fetch(url.href);
+      if (!answer.ok) return;
+      await files.put(url.href, answer.clone());
+      if (url.pathname.endsWith(".css")) await keepFiles(await answer.text(), url.pathname);
+    })
+  );
+  const file = wanted.find((url) => url.pathname.startsWith("/static/"));
+  if (file) await forgetOtherDigests(files, file);
 }
 
 /* The address of every file names the state of all of them: another state's are of no more use. */
@@ -154,12 +156,16 @@ async function forgetOtherDigests(files, url) {
   }
 }
 
-async function belongTo(account) {
-  const files = await caches.open(FILES);
-  const before = await files.match(WHO);
-  if (before && (await before.text()) === account) return;
-  await clear();
-  await files.put(WHO, new Response(account));
+/* One after the other: two that learn of the same person at once would clear twice. */
+function belongTo(account) {
+  known = known.then(async () => {
+    const files = await caches.open(FILES);
+    const before = await files.match(WHO);
+    if (before && (await before.text()) === account) return;
+    await clear();
+    await files.put(WHO, new Response(account));
+  });
+  return known;
 }
 
 async function clear() {
