@@ -33,7 +33,7 @@ class Sent:
     seen: str = ""
     """The booking's mark when it was tapped."""
     ago: dt.timedelta = dt.timedelta()
-    """How long before it was sent, by the browser's own clock: right even where that clock isn't."""
+    """How long before it was sent: right even where the browser's clock isn't."""
     is_confirmed: bool = False
     """Somebody saw how old it is and wants it done."""
 

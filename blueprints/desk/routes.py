@@ -172,7 +172,7 @@ def _front(desk: Desk) -> str | None:
 
 
 def _tapped(tapped: Tapped, booking_id: str, said: str) -> Any:
-    """The roster as it is now; without script, its page again; to one sent later, that it is done."""
+    """The roster as it is now; without script, its page again; in short to one sent later."""
     if wants_json():
         return say_tapped(tapped)
     if wants_fragment():

@@ -40,7 +40,7 @@ self.addEventListener("message", (event) => {
   const { type, account, pages, now } = event.data || {};
   if (type === "who") event.waitUntil(belongTo(account));
   if (type === "clear") event.waitUntil(clear());
-  if (type === "keep") event.waitUntil(known.then(() => keepPages(pages.slice(0, 20), now)));
+  if (type === "keep") event.waitUntil(known.catch(() => {}).then(() => keepPages(pages.slice(0, 20), now)));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -158,7 +158,7 @@ async function forgetOtherDigests(files, url) {
 
 /* One after the other: two that learn of the same person at once would clear twice. */
 function belongTo(account) {
-  known = known.then(async () => {
+  known = known.catch(() => {}).then(async () => {
     const files = await caches.open(FILES);
     const before = await files.match(WHO);
     if (before && (await before.text()) === account) return;
