@@ -21,6 +21,7 @@ from blueprints import (
     letters,
     mailbox,
     media,
+    offline,
     orders,
     people,
     prices,
@@ -64,9 +65,9 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     areas = (
         *(health, account, bookings, guest_forms, checkout, cover),
         *(desk, feeds, finding, house, intake, kiosk),
-        *(letters, mailbox, media, orders, people, prices),
-        *(private_links, reports, series, sessions, setup, shop),
-        *(staff, types, waiting, works),
+        *(letters, mailbox, media, offline, orders, people),
+        *(prices, private_links, reports, series, sessions, setup),
+        *(shop, staff, types, waiting, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)

@@ -8,10 +8,11 @@ from werkzeug.exceptions import HTTPException
 
 from blueprints.rendering import render
 from domain.errors import NotAllowed, NotFound, RuleBroken
+from domain.replaying import TapConflict
 
 log = logging.getLogger("sundial")
 
-STATUS_OF = {NotFound: 404, NotAllowed: 403}
+STATUS_OF = {NotFound: 404, NotAllowed: 403, TapConflict: 409}
 
 SENTENCES = {
     400: "The browser sent something we couldn't read. Go back and try again.",
@@ -39,8 +40,12 @@ def register_errors(app: Flask) -> None:
 
 def rule_broken(broken: RuleBroken) -> Response:
     """A page with the rule's sentence. Handlers of an area call it: what they raise is a 500."""
-    status = next((code for kind, code in STATUS_OF.items() if isinstance(broken, kind)), 422)
-    return _page(status, broken.sentence)
+    return _page(status_of(broken), broken.sentence)
+
+
+def status_of(broken: RuleBroken) -> int:
+    """The status of a refusal; 422 unless the table says otherwise."""
+    return next((code for kind, code in STATUS_OF.items() if isinstance(broken, kind)), 422)
 
 
 def stale_form(_error: CSRFError) -> Response:

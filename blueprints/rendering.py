@@ -38,7 +38,7 @@ CSRF_PLACE = "csrf-token-stands-here"
 KEY_PLACE = "form-key-stands-here"
 """Kept pages hold this where each answer gets a fresh key for its forms (H6)."""
 
-_ASSET_ENDINGS = (".css", ".js", ".svg", ".woff2", ".png", ".ico")
+_ASSET_ENDINGS = (".css", ".js", ".svg", ".woff2", ".png", ".ico", ".webmanifest")
 
 
 def _tree_digest() -> str:
@@ -150,6 +150,7 @@ def install_rendering(app: Flask) -> None:
         picture_url=picture_url,
         prose=prose,
         signed_in_name=signed_in_name,
+        signed_in_id=account_id,
         now=utcnow,
         poll_seconds=app.config["POLL_SECONDS"],
         show_mail=bool(app.config["SHOW_MAIL"]),

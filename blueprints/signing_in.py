@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, current_app, redirect, request, url_for
+from flask import Response, after_this_request, current_app, redirect, request, url_for
 from flask import session as visit
 from flask_login import current_user, login_user, logout_user
 from wtforms import BooleanField, PasswordField, StringField
@@ -169,12 +169,18 @@ def installation_key() -> str:
 
 
 def sign_out() -> None:
-    """End this browser's sign-in and forget its visit."""
+    """End this browser's sign-in and forget its visit, with what the desk's pages kept in it."""
     if account_id():
         leave(current_user.sign_in_id, now=utcnow())
+    after_this_request(_clear_browser)
     visit.clear()
     # Last: it leaves a mark in the visit that takes the remembering cookie away.
     logout_user()
+
+
+def _clear_browser(response: Response) -> Response:
+    response.headers["Clear-Site-Data"] = '"storage"'
+    return response
 
 
 def safe_next(default: str) -> str:

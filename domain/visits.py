@@ -7,9 +7,6 @@ from domain.errors import WrongState
 
 STAGES = ("not_arrived", "arrived", "in_treatment", "checked_out")
 
-LONGEST_WAIT = dt.timedelta(hours=1)
-"""How long a tap may have waited for the network and still count from when it was made."""
-
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -55,16 +52,6 @@ def move_to_stage(visit: Visit, stage: str, *, now: dt.datetime) -> Visit:
     if stage == "not_arrived":
         return replace(visit, stage=stage, checked_in_at=None)
     return replace(visit, stage=stage, is_no_show=False, checked_in_at=visit.checked_in_at or now)
-
-
-def tapped_at(claimed: dt.datetime | None, now: dt.datetime) -> dt.datetime:
-    """When a tap counts as made: when it says so, if that was not long ago, else now.
-
-    A guest who came in time is not late because the network was away.
-    """
-    if claimed is None or not now - LONGEST_WAIT <= claimed <= now:
-        return now
-    return claimed
 
 
 def _check_state(visit: Visit) -> None:

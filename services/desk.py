@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
@@ -10,9 +11,21 @@ from sqlalchemy.orm import joinedload, selectinload
 from domain.errors import NotFound
 from domain.fees import Charged, check_waivable, waivable_until
 from domain.ledger import MAX_NOTE
+from domain.local_time import local_day, to_utc
 from domain.overrides import say_overridden
 from domain.reasons import check_reason
-from domain.visits import Visit, check_in, mark_no_show, move_to_stage, tapped_at
+from domain.replaying import (
+    PRESSED,
+    STANDS,
+    Sent,
+    TapConflict,
+    Verdict,
+    judge,
+    mark_of,
+    moment_of,
+    state_of,
+)
+from domain.visits import Visit, check_in, mark_no_show, move_to_stage
 from models import (
     Order,
     Session,
@@ -29,6 +42,9 @@ from services.lines import load_session_at
 from services.places import lock_sessions, raise_revision
 from services.waitlists import WaitingLine, count_waiting, list_waiting
 from services.waking import wake
+
+MOST_KEPT = 12
+"""Rosters that a desk's browser fetches ahead for the minutes without a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,8 @@ class RosterLine:
     override_reason: str = ""
     booked_by: str = ""
     fee: StandingFee | None = None
+    mark: str = ""
+    """Changes whenever the booking does (domain/replaying.py)."""
 
     @property
     def in_spite_of(self) -> str:
@@ -73,14 +91,7 @@ class RosterLine:
     @property
     def state(self) -> str:
         """due, arrived, in, out or noshow: the class of its row (VISUAL, Roster row)."""
-        if self.is_no_show:
-            return "noshow"
-        return {
-            "not_arrived": "due",
-            "arrived": "arrived",
-            "in_treatment": "in",
-            "checked_out": "out",
-        }[self.stage]
+        return state_of(self.stage, is_no_show=self.is_no_show)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +142,26 @@ def find_current_session(organisation_id: str, site_id: str, *, now: dt.datetime
     )
 
 
+def list_coming_today(
+    organisation_id: str, site_id: str, *, zone: ZoneInfo, now: dt.datetime
+) -> list[str]:
+    """The sessions of the site's day that have not ended, the soonest first; MOST_KEPT at most."""
+    tomorrow = dt.datetime.combine(local_day(now, zone) + dt.timedelta(days=1), dt.time())
+    rows = db.session.scalars(
+        sa.select(Session.id)
+        .where(
+            Session.organisation_id == organisation_id,
+            Session.site_id == site_id,
+            Session.deleted_at.is_(None),
+            Session.end_time > now,
+            Session.start_time < to_utc(tomorrow, zone),
+        )
+        .order_by(Session.start_time, Session.id)
+        .limit(MOST_KEPT)
+    )
+    return list(rows)
+
+
 def find_roster(organisation_id: str, site_id: str, session_id: str, *, now: dt.datetime) -> Roster:
     """The session's confirmed bookings by name, and who waits; raises NotFound.
 
@@ -175,6 +206,14 @@ def find_roster(organisation_id: str, site_id: str, session_id: str, *, now: dt.
     return Roster(row, ordered, held, waits)
 
 
+@dataclass(frozen=True, slots=True)
+class Tapped:
+    """A tap that was done: where its roster is, and the booking's mark then."""
+
+    session_id: str
+    mark: str
+
+
 def set_check_in(
     organisation_id: str,
     site_id: str,
@@ -182,22 +221,21 @@ def set_check_in(
     *,
     arrived: bool,
     by_id: str | None = None,
-    at: dt.datetime | None = None,
-    key: str = "",
     now: dt.datetime,
-) -> str:
-    """Check a party in, or undo it; its session's id. Raises NotFound, WrongState (R26, R27).
+    sent: Sent = PRESSED,
+) -> Tapped:
+    """Check a party in, or undo it. Raises NotFound, WrongState, TapConflict (R26, R27).
 
-    The same `key` again changes nothing; `at` is when it was tapped, where that was earlier.
     A late guest pays the agreed fee, and undoing it takes that back while it may be waived.
     """
-    moment = tapped_at(at, now)
-
-    def to(visit: Visit) -> Visit:
-        return check_in(visit, arrived=arrived, now=moment)
-
-    body: dict[str, object] = {"check_in": booking_id, "set": arrived}
-    return _tap(organisation_id, site_id, booking_id, to, by_id=by_id, body=body, key=key, now=now)
+    return _tap(
+        (organisation_id, site_id, booking_id),
+        lambda visit, at: check_in(visit, arrived=arrived, now=at),
+        {"check_in": arrived},
+        sent,
+        by_id=by_id,
+        now=now,
+    )
 
 
 def set_no_show(
@@ -207,16 +245,21 @@ def set_no_show(
     *,
     missed: bool,
     by_id: str | None = None,
-    key: str = "",
     now: dt.datetime,
-) -> str:
-    """Mark a no-show, or undo it; its session's id (R26-R28). Its fee comes and goes with it."""
+    sent: Sent = PRESSED,
+) -> Tapped:
+    """Mark a no-show, or undo it; its fee comes and goes with it.
 
-    def to(visit: Visit) -> Visit:
-        return mark_no_show(visit, missed=missed)
-
-    body: dict[str, object] = {"no_show": booking_id, "set": missed}
-    return _tap(organisation_id, site_id, booking_id, to, by_id=by_id, body=body, key=key, now=now)
+    Raises NotFound, WrongState, TapConflict (R26-R28).
+    """
+    return _tap(
+        (organisation_id, site_id, booking_id),
+        lambda visit, _at: mark_no_show(visit, missed=missed),
+        {"no_show": missed},
+        sent,
+        by_id=by_id,
+        now=now,
+    )
 
 
 def set_stage(
@@ -226,18 +269,18 @@ def set_stage(
     *,
     stage: str,
     by_id: str | None = None,
-    at: dt.datetime | None = None,
-    key: str = "",
     now: dt.datetime,
-) -> str:
-    """Move the visit to a stage; its session's id (R27)."""
-    moment = tapped_at(at, now)
-
-    def to(visit: Visit) -> Visit:
-        return move_to_stage(visit, stage, now=moment)
-
-    body: dict[str, object] = {"stage": booking_id, "set": stage}
-    return _tap(organisation_id, site_id, booking_id, to, by_id=by_id, body=body, key=key, now=now)
+    sent: Sent = PRESSED,
+) -> Tapped:
+    """Move the visit to a stage. Raises NotFound, WrongState, TapConflict (R27)."""
+    return _tap(
+        (organisation_id, site_id, booking_id),
+        lambda visit, at: move_to_stage(visit, stage, now=at),
+        {"stage": stage},
+        sent,
+        by_id=by_id,
+        now=now,
+    )
 
 
 def find_fee(
@@ -288,28 +331,38 @@ def waive_fee(
 
 
 def _tap(
-    organisation_id: str,
-    site_id: str,
-    booking_id: str,
-    to: Callable[[Visit], Visit],
+    place: tuple[str, str, str],
+    deed: Callable[[Visit, dt.datetime], Visit],
+    wanted: dict[str, str | bool],
+    sent: Sent,
     *,
     by_id: str | None,
-    body: dict[str, object],
-    key: str,
     now: dt.datetime,
-) -> str:
-    """Bring a locked booking's visit to where `to` says, and its fee along; its session's id."""
+) -> Tapped:
+    """Do one tap under the booking's lock, once for its key, unless it meets another change.
 
-    def deed() -> str:
-        booking = _lock(organisation_id, site_id, booking_id)
+    The fee goes along with the visit.
+    """
+
+    def tapped() -> str:
+        booking = _lock(*place)
         before = _visit(booking)
-        after = to(before)
+        after = deed(before, moment_of(sent, now=now))
+        verdict = judge(before, after, sent, mark=_mark(booking))
+        if verdict in (Verdict.CHANGED, Verdict.TOO_OLD):
+            raise TapConflict(
+                verdict,
+                stands=STANDS[state_of(before.stage, is_no_show=before.is_no_show)],
+                mark=_mark(booking),
+                changed_at=booking.updated_at,
+            )
         if after != before:
             settle_fee(booking, before, after, by_id=by_id, now=now)
             _write(booking, after, now)
-        return booking.session_id
+        return f"{booking.session_id} {_mark(booking)}"
 
-    return once(organisation_id, key, body, deed, now)
+    answer = once(place[0], sent.key, {"booking": place[2], **wanted}, tapped, now)
+    return Tapped(*answer.split())
 
 
 def _standing_fee(
@@ -350,6 +403,7 @@ def _line(
         booked_by=names.get(booking.booked_by_id or "", ""),
         forms=forms,
         fee=fee,
+        mark=_mark(booking),
     )
 
 
@@ -396,6 +450,16 @@ def _visit(booking: SessionBooking) -> Visit:
         is_no_show=booking.is_no_show,
         is_cancelled=booking.cancelled_at is not None,
         is_session_cancelled=booking.session.deleted_at is not None,
+    )
+
+
+def _mark(booking: SessionBooking) -> str:
+    return mark_of(
+        _visit(booking),
+        session_id=booking.session_id,
+        places=booking.places,
+        sequence=booking.sequence,
+        updated_at=booking.updated_at,
     )
 
 

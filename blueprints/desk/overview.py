@@ -9,6 +9,7 @@ from flask import Response, request, url_for
 from blueprints.clock import utcnow
 from blueprints.desk.routes import DESK, bp
 from blueprints.desk.schedule import Grid
+from blueprints.keeping import keep_today
 from blueprints.rendering import render
 from blueprints.security import current_desk, needs
 from domain.errors import NotFound
@@ -78,7 +79,7 @@ def schedule(site: str) -> Response:
     here = Address(site, view, _read_day(request.args.get("date"), today), _read_filters())
     chosen = Chosen(**{KINDS[kind]: frozenset(ids) for kind, ids in here.filters.items()})
     choices = list_choices(venue.organisation_id, venue.id)
-    return render(
+    page = render(
         "desk/schedule.html",
         block="schedule",
         desk=current_desk(),
@@ -93,6 +94,7 @@ def schedule(site: str) -> Response:
         say_state=say_state,
         **_VIEWS[view](venue, here, chosen, choices),
     )
+    return keep_today(page, here.day)
 
 
 def _day_view(venue: Venue, here: Address, chosen: Chosen, choices: Choices) -> dict[str, Any]:

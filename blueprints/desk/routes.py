@@ -1,10 +1,10 @@
-import datetime as dt
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
 
 from blueprints.clock import utcnow
 from blueprints.desk.forms import WalkInForm
+from blueprints.keeping import keep_today, replayable, say_tapped, sent_tap, wants_json
 from blueprints.rendering import render, wants_fragment
 from blueprints.security import (
     PUBLIC,
@@ -21,6 +21,7 @@ from domain.visits import STAGES
 from services.accounts import Desk, list_desks
 from services.checkout import book_for_staff
 from services.desk import (
+    Tapped,
     find_current_session,
     find_roster,
     set_check_in,
@@ -91,56 +92,57 @@ def roster(site: str, session_id: str) -> Response:
 
 @bp.post("/<site>/bookings/<booking_id>/check-in")
 @needs(DESK)
+@replayable
 def check_in(site: str, booking_id: str) -> Any:
     wants = request.form.get("set", "true") != "false"
     venue = current_desk().venue
-    session_id = set_check_in(
+    tapped = set_check_in(
         venue.organisation_id,
         venue.id,
         booking_id,
         arrived=wants,
         by_id=account_id(),
-        at=_tapped_at(),
-        key=_tap_key(booking_id, "check-in"),
         now=utcnow(),
+        sent=sent_tap(),
     )
-    return _tapped(session_id, booking_id, "checked in" if wants else "")
+    return _tapped(tapped, booking_id, "checked in" if wants else "")
 
 
 @bp.post("/<site>/bookings/<booking_id>/no-show")
 @needs(DESK)
+@replayable
 def no_show(site: str, booking_id: str) -> Any:
     wants = request.form.get("set", "true") != "false"
     venue = current_desk().venue
-    session_id = set_no_show(
+    tapped = set_no_show(
         venue.organisation_id,
         venue.id,
         booking_id,
         missed=wants,
         by_id=account_id(),
-        key=_tap_key(booking_id, "no-show"),
         now=utcnow(),
+        sent=sent_tap(),
     )
-    return _tapped(session_id, booking_id, "marked as a no-show" if wants else "")
+    return _tapped(tapped, booking_id, "marked as a no-show" if wants else "")
 
 
 @bp.post("/<site>/bookings/<booking_id>/stage")
 @needs(DESK)
+@replayable
 def stage(site: str, booking_id: str) -> Any:
     wanted = request.form.get("stage", "")
     venue = current_desk().venue
-    session_id = set_stage(
+    tapped = set_stage(
         venue.organisation_id,
         venue.id,
         booking_id,
         stage=wanted,
         by_id=account_id(),
-        at=_tapped_at(),
-        key=_tap_key(booking_id, "stage"),
         now=utcnow(),
+        sent=sent_tap(),
     )
     said = {"in_treatment": "started", "checked_out": "checked out"}.get(wanted, "")
-    return _tapped(session_id, booking_id, said)
+    return _tapped(tapped, booking_id, said)
 
 
 @bp.post("/<site>/sessions/<session_id>/walk-ins")
@@ -160,7 +162,7 @@ def walk_in(site: str, session_id: str) -> Any:
                 key=deed_key(form.key.data or ""),
                 now=utcnow(),
             )
-            return _tapped(session_id, booking_id, "")
+            return _tapped(Tapped(session_id, ""), booking_id, "")
         except RuleBroken as broken:
             form.refuse(broken)
     return _roster(session_id, form=form, status=422)
@@ -174,33 +176,15 @@ def _front(desk: Desk) -> str | None:
     return None
 
 
-def _tap_key(booking_id: str, deed: str) -> str:
-    """The key of one tap: sent again it is done once, whoever taps something else meanwhile.
-
-    A page has one key for all its forms; which booking, which deed and what it wants make it the
-    tap's own.
-    """
-    wants = request.form.get("set") or request.form.get("stage") or ""
-    key = deed_key(request.form.get("key", "")[:80])
-    return f"{key}:{deed}:{booking_id}:{wants[:20]}" if key else ""
-
-
-def _tapped_at() -> dt.datetime | None:
-    """When a tap that had to wait for the network was made, if it says so."""
-    try:
-        moment = dt.datetime.fromisoformat(request.form.get("at", "")[:40])
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
-
-
-def _tapped(session_id: str, booking_id: str, said: str) -> Any:
-    """The roster as it is now; without script, its page again."""
+def _tapped(tapped: Tapped, booking_id: str, said: str) -> Any:
+    """The roster as it is now; without script, its page again; in short to one sent later."""
+    if wants_json():
+        return say_tapped(tapped)
     if wants_fragment():
-        return _roster(session_id, touched=booking_id, said=said)
+        return _roster(tapped.session_id, touched=booking_id, said=said)
+    site = current_desk().venue.slug
     return redirect(
-        url_for("desk.roster", site=current_desk().venue.slug, session_id=session_id)
-        + f"#b-{booking_id}",
+        url_for("desk.roster", site=site, session_id=tapped.session_id) + f"#b-{booking_id}",
         code=303,
     )
 
@@ -220,7 +204,7 @@ def _roster(
     search = request.args.get("q", "")[:100].strip()
     offer = offer_of(row.session_type, venue)
     state = wanted if wanted in STATES else "all"
-    return render(
+    page = render(
         "desk/roster.html",
         block="roster",
         desk=current_desk(),
@@ -242,6 +226,7 @@ def _roster(
         status=status,
         zone=venue.zone,
     )
+    return keep_today(page, row.local_start.date())
 
 
 def _matches(line: Any, search: str) -> bool:

@@ -24,7 +24,7 @@ from domain.fees import (
     settle,
     waivable_until,
 )
-from domain.visits import Visit, tapped_at
+from domain.visits import Visit
 
 START = dt.datetime(2026, 6, 12, 17, 0, tzinfo=dt.UTC)
 MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
@@ -121,12 +121,6 @@ def test_the_customer_is_told_in_plain_words():
         "Not coming costs £25 a guest, on top of the price."
     )
     assert say_fees(FeeRules(late=500), str) == "Coming late costs 500 a guest."
-
-
-def test_a_tap_that_waited_for_the_network_counts_from_when_it_was_made():
-    assert tapped_at(START - MINUTE * 5, START) == START - MINUTE * 5
-    for claimed in (None, START + SECOND, START - HOUR - SECOND):
-        assert tapped_at(claimed, START) == START
 
 
 taps = st.lists(

@@ -72,8 +72,17 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
-    """A desktop; somebody far away, because days belong to the venue (T5)."""
-    return {**browser_context_args, "locale": "en-GB", "timezone_id": "Pacific/Auckland"}
+    """A desktop; somebody far away, because days belong to the venue (T5).
+
+    Without the desk's worker, which would fetch the day's rosters for each of them; its own
+    stories (test_offline.py) have it.
+    """
+    return {
+        **browser_context_args,
+        "locale": "en-GB",
+        "timezone_id": "Pacific/Auckland",
+        "service_workers": "block",
+    }
 
 
 @pytest.fixture(scope="session")
@@ -591,6 +600,8 @@ class Complaints:
     def _console(self, message: ConsoleMessage) -> None:
         notice = STATUS_NOTICE.search(message.text)
         if notice and int(notice[1]) in self.announced:
+            return
+        if message.text == "Service Worker registration blocked by Playwright":
             return
         if message.type in ("error", "warning", "assert"):
             where = message.location.get("url", "")

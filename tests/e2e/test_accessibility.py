@@ -10,6 +10,7 @@ from changing_stories import CHANGING
 from cover_stories import COVER
 from customers_stories import CUSTOMERS
 from finding_stories import FINDING
+from offline_stories import OFFLINE
 from orders_stories import ORDERS
 from playwright.sync_api import Page, expect
 from prices_stories import PRICES
@@ -370,6 +371,7 @@ STORIES = [
     *ORDERS,
     *CUSTOMERS,
     *REPORTING,
+    *OFFLINE,
 ]
 
 ON_TABLETS = {
@@ -379,7 +381,10 @@ ON_TABLETS = {
 
 NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")
 
-NOT_LOOKED_AT = {"media.show", "setup.preview", "types.one", "works.to_work"}
+NOT_LOOKED_AT = {
+    *("media.show", "offline.standing", "offline.worker"),
+    *("setup.preview", "types.one", "works.to_work"),
+}
 """A file, a part of a page, and addresses that only lead on."""
 
 TOLD: set[str] = set()

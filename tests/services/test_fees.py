@@ -9,6 +9,7 @@ from factories import ANYWHERE, NOW, fetch, make_order, make_session, make_site,
 from sqlalchemy.exc import IntegrityError
 
 from domain.errors import RuleBroken, WrongState
+from domain.replaying import Sent
 from domain.reporting import Period
 from models import LedgerEntry, Order, Session, SessionBooking, SessionType, db, new_object_id
 from services.cancelling import cancel
@@ -182,16 +183,16 @@ def test_the_database_refuses_a_second_charge_of_one_number_and_a_second_taking_
 
 def test_the_same_tap_sent_again_is_done_once_whatever_a_colleague_did_meanwhile():
     house = House()
-    house.check_in(16 * MINUTE, key="tap")
+    house.check_in(16 * MINUTE, sent=Sent(key="tap"))
     house.check_in(17 * MINUTE, arrived=False)
-    house.check_in(18 * MINUTE, key="tap")
+    house.check_in(18 * MINUTE, sent=Sent(key="tap"))
     assert fetch(SessionBooking, house.id).checked_in_at is None
     assert house.due == 9600
 
 
 def test_a_tap_that_waited_for_the_network_makes_nobody_late():
     house = House()
-    house.check_in(18 * MINUTE, at=house.start + 14 * MINUTE)
+    house.check_in(18 * MINUTE, sent=Sent(ago=4 * MINUTE))
     assert fetch(SessionBooking, house.id).checked_in_at == house.start + 14 * MINUTE
     assert house.fees == []
 

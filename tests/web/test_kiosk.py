@@ -265,7 +265,7 @@ def test_signing_out_in_the_back_office_ends_it_at_once(kiosk, other_visitor, ho
     out = page.one(".kiosk-row form")["action"]
     for _ in range(2):
         other_visitor.post(out, {}, 303)
-    assert "is signed out" in other_visitor.get("/staff/bath/kiosks").text("[role=status]")
+    assert "is signed out" in other_visitor.get("/staff/bath/kiosks").text(".note[role=status]")
     for url in (START, SHOWN):
         ended = kiosk.get(url, 401)
         assert "signed out" in ended.text("h1")
