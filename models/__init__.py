@@ -1,5 +1,6 @@
 """The tables, one file per aggregate."""
 
+from models.archive import Archive, ArchivePart
 from models.base import Base, db, install_sqlite, new_object_id, new_uuid, transaction
 from models.intake import BOOKER, IntakeAnswer, IntakeForm
 from models.job import Job
@@ -46,6 +47,8 @@ __all__ = [
     "RIGHTS",
     "Account",
     "AccountLink",
+    "Archive",
+    "ArchivePart",
     "Base",
     "Category",
     "ClosedDay",
