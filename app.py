@@ -7,6 +7,7 @@ from whitenoise import WhiteNoise
 
 from blueprints import (
     account,
+    archives,
     bookings,
     checkout,
     cover,
@@ -62,7 +63,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         *(desk, feeds, house, intake, letters, mailbox),
         *(media, orders, people, prices, private_links, reports),
         *(series, sessions, setup, shop, types, waiting),
-        *(works,),
+        *(works, archives),
     )
     for area in areas:
         app.register_blueprint(area.bp)

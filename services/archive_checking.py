@@ -11,6 +11,7 @@ from domain.archive import ArchiveFault, read_line
 from domain.errors import RuleBroken
 from domain.people import email_key
 from domain.venue_rules import check_slug
+from domain.words import count
 from models import Account, Organisation, Site, db, unbound
 from services.archive_reading import OpenArchive, check_digests
 from services.archive_rows import count_rows
@@ -62,7 +63,7 @@ def look_through(archive: OpenArchive, say: Callable[[str], None]) -> Findings:
     def heard(name: str, parts: Iterator[bytes]) -> None:
         if name in tables:
             _read_table(archive, tables[name], name, parts, found)
-            say(f"checked {name}: {found.counts[tables[name].name]:,} rows")
+            say(f"checked {name}: {count(found.counts[tables[name].name], 'row')}")
         else:
             for _part in parts:
                 pass

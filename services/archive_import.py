@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.archive import ArchiveFault, read_line
 from domain.errors import RuleBroken
+from domain.words import count
 from models import (
-    Base,
     IntakeForm,
     Order,
     Session,
@@ -161,11 +161,11 @@ def _take_table(taking: _Taking, table: sa.Table) -> None:
     while batch := list(islice(rows, size)):
         _insert(table, batch)
         number += len(batch)
-        if number % SAID_EVERY < size:
+        if number >= SAID_EVERY and number % SAID_EVERY < size:
             taking.say(f"{table.name}: {number:,} of {taking.archive.manifest.rows[table.name]:,}")
     if key:
         _count_on(table, key)
-    taking.say(f"{table.name}: {number:,} rows")
+    taking.say(f"{table.name}: {count(number, 'row')}")
 
 
 def _rows(taking: _Taking, table: sa.Table) -> Iterator[tuple[int, Row]]:

@@ -18,8 +18,13 @@ ENDS_THE_VISIT = ("account.end", "account.end_everywhere", "account.close", "des
 PASSWORD = "thermal-waters"
 NAMES_MORE = ("people.book_anyway", "intake.fill_booking_forms")
 """Forms that name what they are about in their fields: sent empty, that isn't found."""
-FOR_THE_WHOLE_HOUSE = ("setup.organisation", "setup.rename", "setup.new_venue", "setup.add_venue")
-"""Asked of those whose right holds at all venues; tests/web/test_founding.py has both kinds."""
+FOR_THE_WHOLE_HOUSE = (
+    *("setup.organisation", "setup.rename", "setup.new_venue", "setup.add_venue"),
+    *("archives.index", "archives.ask", "archives.fetch", "archives.back_to_index"),
+    *("archives.stop", "archives.delete"),
+)
+"""Asked of those whose right holds at all venues; tests/web/test_founding.py and test_archives.py
+have both kinds."""
 METHODS = ("GET", "POST")
 
 
