@@ -106,8 +106,9 @@ def stop(site: str, archive_id: str) -> Any:
 @bp.post("/<archive_id>/deletion")
 @needs(STAFF)
 def delete(site: str, archive_id: str) -> Any:
+    organisation_id = _own(archive_id)
     try:
-        delete_archive(_own(archive_id), archive_id, now=utcnow())
+        delete_archive(organisation_id, archive_id, now=utcnow())
         flash("The archive is deleted.", "ok")
     except NotFound:
         raise
