@@ -18,7 +18,6 @@ from services.archive_writing import list_parts, write_archive
 from services.archives import find_organisation_named
 from services.doctor import examine
 
-
 MOST_JOINED = 20
 """So many addresses are named."""
 

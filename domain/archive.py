@@ -55,7 +55,7 @@ def is_member_name(name: str) -> bool:
 
 
 def write_value(kind: str, value: Any) -> Any:
-    """As it stands in a line: instants in UTC with a Z, wall times and days as ISO 8601 has them."""
+    """As it stands in a line: instants in UTC with a Z, wall times and days by ISO 8601."""
     if value is None or kind in ("text", "whole", "truth", "json", "file"):
         return value
     if kind == "instant":

@@ -39,7 +39,7 @@ def calendar_of(connection: sa.Connection, organisation_id: str, slug: str) -> I
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
     yield bytes(calendar.to_ical()).removesuffix(_END)
-    query = (
+    query: Any = (
         sa.select(
             Session.id, Session.session_type_name, Session.start_time, Session.end_time,
             Session.updated_at, Session.deleted_at, Session.places_taken, Session.capacity,

@@ -185,5 +185,3 @@ def _join_accounts(found: Findings) -> None:
 def _chunks(values: list[str], size: int = 500) -> Iterator[list[str]]:
     for first in range(0, len(values), size):
         yield values[first : first + size]
-
-

@@ -169,27 +169,28 @@ def _take_table(taking: _Taking, table: sa.Table) -> None:
 
 
 def _rows(taking: _Taking, table: sa.Table) -> Iterator[tuple[int, Row]]:
-    """Each row with its line, as it is to stand here."""
-    columns, files = columns_of(table), files_of(table)
-    named = account_columns(table)
-    counted = _counted(table)
+    """Each row with its line, as it is to stand here; accounts that are here already have none."""
+    columns, counted = columns_of(table), _counted(table)
     for number, line in enumerate(taking.archive.lines(f"data/{table.name}.jsonl"), 1):
         row = read_line(line, columns)
         try:
-            for column, is_firm in named.items():
-                row[column] = _account(taking, row[column], is_firm=is_firm)
-            for column in files:
-                row[column] = taking.archive.file(row[column]) if row[column] else None
+            _fill_in(taking, table, row)
         except ArchiveFault as fault:
             raise ArchiveFault(f"{_place(table, number)}: {fault.sentence}.") from fault
         for column, owner in counted.items():
             if row[column] is not None:
                 row[column] += taking.shifts[owner]
-        if table.name == "accounts":
-            if row["id"] in taking.joined:
-                continue
-            row["session_token"] = fresh_token()
-        yield number, row
+        if table.name != "accounts" or row["id"] not in taking.joined:
+            yield number, row
+
+
+def _fill_in(taking: _Taking, table: sa.Table, row: Row) -> None:
+    for column, is_firm in account_columns(table).items():
+        row[column] = _account(taking, row[column], is_firm=is_firm)
+    for column in files_of(table):
+        row[column] = taking.archive.file(row[column]) if row[column] else None
+    if table.name == "accounts":
+        row["session_token"] = fresh_token()
 
 
 def _counted(table: sa.Table) -> dict[str, str]:
@@ -210,9 +211,7 @@ def _account(taking: _Taking, row_id: str | None, *, is_firm: bool) -> str | Non
     return row_id
 
 
-def _in_order(
-    table: sa.Table, rows: Iterator[tuple[int, Row]]
-) -> Iterator[tuple[int, Row]]:
+def _in_order(table: sa.Table, rows: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
     """Rows that name another row of their table come after it, wherever they stood."""
     references = self_references(table)
     if not references:
@@ -241,7 +240,9 @@ def _line_of(one: tuple[int, Row]) -> int:
 
 
 def _first_missing(row: Row, references: tuple[str, ...], there: set[Any]) -> Any:
-    return next((row[it] for it in references if row[it] is not None and row[it] not in there), None)
+    return next(
+        (row[it] for it in references if row[it] is not None and row[it] not in there), None
+    )
 
 
 def _insert(table: sa.Table, batch: list[tuple[int, Row]]) -> None:
@@ -304,7 +305,9 @@ def _check_walls(taking: _Taking) -> None:
             strange = (
                 sa.select(sa.func.count())
                 .select_from(
-                    table.join(other, table.c[reference.parent.name] == other.c[reference.column.name])
+                    table.join(
+                        other, table.c[reference.parent.name] == other.c[reference.column.name]
+                    )
                 )
                 .where(is_own(table, own), other.c.organisation_id != own)
             )

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from domain.archive import (
     FORMAT,
@@ -88,7 +88,7 @@ class OpenArchive:
     def _open(self, name: str) -> Iterator[io.BufferedReader]:
         try:
             with self._zip.open(self._infos[name]) as file:
-                yield io.BufferedReader(file, _PIECE)  # type: ignore[type-var]
+                yield io.BufferedReader(cast("io.RawIOBase", file), _PIECE)
         except ArchiveFault:
             raise
         except _BROKEN as error:

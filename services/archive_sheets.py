@@ -40,7 +40,7 @@ class Sheet:
     """A table to read: its heading, its rows, and how a row becomes cells."""
 
     heading: tuple[str, ...]
-    query: Callable[[str], sa.Select[Any]]
+    query: Callable[[str], Any]
     cells: Callable[[Any], Cells]
 
 
@@ -84,7 +84,7 @@ def _local(moment: dt.datetime | None, zone: str) -> dt.datetime | None:
 _VENUE = sa.func.trim(Site.name + " " + Site.place)
 
 
-def _customers(organisation_id: str) -> sa.Select[Any]:
+def _customers(organisation_id: str) -> Any:
     return (
         sa.select(
             Customer.id, Customer.name, Customer.email, Customer.phone,
@@ -96,7 +96,7 @@ def _customers(organisation_id: str) -> sa.Select[Any]:
     )  # fmt: skip
 
 
-def _memberships(organisation_id: str) -> sa.Select[Any]:
+def _memberships(organisation_id: str) -> Any:
     return (
         sa.select(
             Customer.email, Customer.name, MembershipType.name.label("type"),
@@ -109,7 +109,7 @@ def _memberships(organisation_id: str) -> sa.Select[Any]:
     )  # fmt: skip
 
 
-def _sessions(organisation_id: str) -> sa.Select[Any]:
+def _sessions(organisation_id: str) -> Any:
     return (
         sa.select(
             Session.id, _VENUE.label("venue"), Session.session_type_name, Session.local_start,
@@ -133,7 +133,7 @@ def _session_cells(row: Any) -> Cells:
     )  # fmt: skip
 
 
-def _bookings(organisation_id: str) -> sa.Select[Any]:
+def _bookings(organisation_id: str) -> Any:
     return (
         sa.select(
             Order.order_ref, _VENUE.label("venue"), SessionBooking.session_type_name,
@@ -162,7 +162,7 @@ def _booking_cells(row: Any) -> Cells:
     )  # fmt: skip
 
 
-def _orders(organisation_id: str) -> sa.Select[Any]:
+def _orders(organisation_id: str) -> Any:
     def of_kind(*kinds: str) -> Any:
         amount = sa.func.sum(LedgerEntry.amount).filter(LedgerEntry.kind.in_(kinds))
         return sa.func.coalesce(amount, 0)
@@ -200,7 +200,7 @@ def _order_cells(row: Any) -> Cells:
     )  # fmt: skip
 
 
-def _payments(organisation_id: str) -> sa.Select[Any]:
+def _payments(organisation_id: str) -> Any:
     return (
         sa.select(
             Order.order_ref, _VENUE.label("venue"), LedgerEntry.created_at, Site.zone,

@@ -110,9 +110,7 @@ def columns_of(table: sa.Table) -> dict[str, Column]:
 
 def self_references(table: sa.Table) -> tuple[str, ...]:
     """Columns that name another row of the same table."""
-    return tuple(
-        key.parent.name for key in table.foreign_keys if key.column.table is table
-    )
+    return tuple(key.parent.name for key in table.foreign_keys if key.column.table is table)
 
 
 def account_columns(table: sa.Table) -> dict[str, bool]:
@@ -168,8 +166,7 @@ def find_undecided() -> list[str]:
     decided = {*ACCOUNT_COLUMNS, *WITHOUT["accounts"]}
     found += [
         f"accounts.{name}: name it in ACCOUNT_COLUMNS or WITHOUT."
-        for name in accounts.c.keys()
-        if name not in decided
+        for name in sorted(set(accounts.c.keys()) - decided)
     ]
     return found
 

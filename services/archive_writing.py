@@ -214,11 +214,13 @@ def _write_files(writing: Writing, table: sa.Table, name: str) -> dict[str, str 
     more = ["mime_type"] if "mime_type" in table.c else []
     query = rows_of(table, writing.organisation_id, "id", name, *more)
     members: dict[str, str | None] = {}
-    for row_id, content, *mime in stream(writing.connection, query, at_a_time=1):
+    row: Any
+    for row in stream(writing.connection, query, at_a_time=1):
+        row_id, content = str(row[0]), row[1]
         members[row_id] = None
         if content is None:
             continue
-        ending = ENDINGS.get(mime[0], "bin") if mime else "bin"
+        ending = ENDINGS.get(row[2], "bin") if more else "bin"
         members[row_id] = f"media/{table.name}-{row_id}-{name}.{ending}"
         with writing.packer.member(str(members[row_id]), is_squeezed=False) as write:
             write(content)

@@ -298,9 +298,9 @@ def make_archive(
             _store(making, file, made)
         except _Stopped:
             with transaction():
-                if (archive := _lock(organisation_id, making.archive_id)) is not None:
-                    if archive.attempt == making.attempt:
-                        _delete_parts(organisation_id, making.archive_id)
+                archive = _lock(organisation_id, making.archive_id)
+                if archive is not None and archive.attempt == making.attempt:
+                    _delete_parts(organisation_id, making.archive_id)
 
 
 def _take_up(organisation_id: str, archive_id: str, now: dt.datetime) -> _Making | None:

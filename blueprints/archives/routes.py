@@ -82,7 +82,7 @@ def fetch(site: str, archive_id: str) -> Response:
     name = f"{find_organisation(organisation_id).code.lower()}-{archive.ready_at:%Y-%m-%d}.zip"
     pieces = stream_with_context(read_archive(organisation_id, archive_id))
     answer = Response(pieces, mimetype="application/zip")
-    answer.content_length = archive.size
+    answer.headers["Content-Length"] = str(archive.size)
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 

@@ -204,9 +204,7 @@ def test_commands_refuse_in_words(run, house, tmp_path):
     lost = tmp_path / "none" / "a.zip"
     assert "No such file" in run("export", "--organisation", "bath", "--to", str(lost), code=1)
     run("export", "--organisation", "bath", "--to", str(file))
-    assert "is there already" in run(
-        "export", "--organisation", "bath", "--to", str(file), code=1
-    )
+    assert "is there already" in run("export", "--organisation", "bath", "--to", str(file), code=1)
     said = run("import", str(file), code=1)
     assert "fault: This organisation is here already" in said
     assert "Traceback" not in said
