@@ -6,6 +6,7 @@ or a column that looks like a secret decides here.
 """
 
 import re
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -101,6 +102,7 @@ def _travels(table: sa.Table) -> bool:
     return "organisation_id" in table.c or table.name in THROUGH or table.name in SHARED
 
 
+@cache
 def columns_of(table: sa.Table) -> dict[str, Column]:
     """The columns of a table that stand in the archive, in their order."""
     chosen = ACCOUNT_COLUMNS if table.name == "accounts" else tuple(table.c.keys())
@@ -113,6 +115,7 @@ def self_references(table: sa.Table) -> tuple[str, ...]:
     return tuple(key.parent.name for key in table.foreign_keys if key.column.table is table)
 
 
+@cache
 def account_columns(table: sa.Table) -> dict[str, bool]:
     """Columns that name an account, and whether it has to travel along."""
     named = {it: False for name, it in ACCOUNT_NAMES if name == table.name}
@@ -126,6 +129,7 @@ def _names_whoever(column: sa.Column[Any]) -> bool:
     return column.name.endswith("_by_id") and not column.foreign_keys
 
 
+@cache
 def numbered(table: sa.Table) -> str | None:
     """The column by which the database counts a table's rows; None where ids are unguessable."""
     keys = list(table.primary_key.columns)
@@ -134,6 +138,7 @@ def numbered(table: sa.Table) -> str | None:
     return keys[0].name
 
 
+@cache
 def files_of(table: sa.Table) -> tuple[str, ...]:
     """Columns whose bytes are members of their own."""
     return tuple(column.name for column in columns_of(table).values() if column.kind == "file")

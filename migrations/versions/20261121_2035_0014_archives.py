@@ -30,7 +30,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("organisation_id", sa.String(length=36), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name=op.f("fk_archives_organisation_id_organisations")
+            ["organisation_id"],
+            ["organisations.id"],
+            name=op.f("fk_archives_organisation_id_organisations"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_archives")),
     )
@@ -46,7 +48,9 @@ def upgrade() -> None:
             ["archive_id"], ["archives.id"], name=op.f("fk_archive_parts_archive_id_archives")
         ),
         sa.ForeignKeyConstraint(
-            ["organisation_id"], ["organisations.id"], name=op.f("fk_archive_parts_organisation_id_organisations")
+            ["organisation_id"],
+            ["organisations.id"],
+            name=op.f("fk_archive_parts_organisation_id_organisations"),
         ),
         sa.PrimaryKeyConstraint("archive_id", "position", name=op.f("pk_archive_parts")),
     )

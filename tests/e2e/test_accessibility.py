@@ -5,6 +5,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
+from archives_stories import ARCHIVES
 from axe_playwright_python.base import AXE_SCRIPT
 from changing_stories import CHANGING
 from cover_stories import COVER
@@ -360,9 +361,10 @@ STORIES = [
     *SETTING_UP,
     *ORDERS,
     *REPORTING,
+    *ARCHIVES,
 ]
 
-NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")
+NO_PAGES = (".ics", ".css", ".csv", ".zip", ".json", ".xml", ".txt", "/healthz", "/readyz")
 
 NOT_LOOKED_AT = {"media.show", "setup.preview", "types.one", "works.to_work"}
 """A file, a part of a page, and addresses that only lead on."""
