@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from icalendar import Calendar, Event
+from icalendar import Calendar
 
 from models import Practitioner, Room, Session, Site
 from services.archive_rows import stream
 
+_LONGEST = 75
+"""Octets of a line without its end."""
+_SHORT = 18
+"""Letters that are never more octets than that."""
 _END = b"END:VCALENDAR\r\n"
 
 
@@ -53,25 +57,48 @@ def calendar_of(connection: sa.Connection, organisation_id: str, slug: str) -> I
         .order_by(Session.start_time, Session.id)
     )  # fmt: skip
     for row in stream(connection, query):
-        yield bytes(_event(row).to_ical())
+        yield _event(row)
     yield _END
 
 
-def _event(row: Any) -> Event:
-    event = Event()
-    is_off = row.deleted_at is not None
+def _event(row: Any) -> bytes:
+    """One VEVENT. Written here and not by icalendar, which takes 20 times as long for many."""
     venue = f"{row.site} {row.place}".strip()
-    event.add("uid", f"session-{row.id}@sundial")
-    event.add("dtstamp", _whole(row.updated_at))
-    event.add("dtstart", _whole(row.start_time))
-    event.add("dtend", _whole(row.end_time))
-    event.add("summary", row.session_type_name)
-    event.add("location", f"{row.room}, {venue}" if row.room else venue)
     led = f"Led by {row.practitioner}.\n" if row.practitioner else ""
-    event.add("description", f"{led}{row.places_taken} of {row.capacity} places taken.")
-    event.add("status", "CANCELLED" if is_off else "CONFIRMED")
-    return event
+    lines = (
+        "BEGIN:VEVENT",
+        f"UID:session-{row.id}@sundial",
+        f"DTSTAMP:{_instant(row.updated_at)}",
+        f"DTSTART:{_instant(row.start_time)}",
+        f"DTEND:{_instant(row.end_time)}",
+        f"SUMMARY:{_text(row.session_type_name)}",
+        f"LOCATION:{_text(f'{row.room}, {venue}' if row.room else venue)}",
+        f"DESCRIPTION:{_text(f'{led}{row.places_taken} of {row.capacity} places taken.')}",
+        f"STATUS:{'CONFIRMED' if row.deleted_at is None else 'CANCELLED'}",
+        "END:VEVENT",
+    )
+    return b"".join(_fold(line) for line in lines)
 
 
-def _whole(moment: dt.datetime) -> dt.datetime:
-    return moment.astimezone(dt.UTC).replace(microsecond=0)
+def _instant(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _text(text: str) -> str:
+    """Escaped as RFC 5545 asks (3.3.11)."""
+    for plain, written in (("\\", "\\\\"), (";", "\\;"), (",", "\\,"), ("\n", "\\n"), ("\r", "")):
+        text = text.replace(plain, written)
+    return text
+
+
+def _fold(line: str) -> bytes:
+    """The line in pieces of at most 75 octets, no letter cut in two (RFC 5545, 3.1)."""
+    pieces, piece = [], b""
+    for letter in line if len(line) > _SHORT else ():
+        octets = letter.encode()
+        if len(piece) + len(octets) > _LONGEST - (1 if pieces else 0):
+            pieces.append(piece)
+            piece = b""
+        piece += octets
+    pieces.append(piece or line.encode())
+    return b"\r\n ".join(pieces) + b"\r\n"

@@ -88,7 +88,10 @@ def build_rich_house(slug="bath"):
     first = fetch(Session, house["session_id"][0])
     site, own = first.site_id, first.organisation_id
     kind = make_type(
-        fetch(Site, site), name="Café “steam”", max_per_guest=9, description="# Steam\n\nand more"
+        fetch(Site, site),
+        name="Café “steam”; with, all \\ of it" + " and more of it" * 6,
+        max_per_guest=9,
+        description="# Steam\n\nand more",
     )
     make_form(kind, Field(id="knee", label="Old knees?"))
     row = make_session(kind, capacity=20, overridden=["capacity"])
@@ -345,7 +348,14 @@ def test_d5_the_tables_to_read_are_harmless_and_add_up(source):
 def test_e3_each_venue_has_a_calendar_of_all_its_sessions(source):
     calendar = Calendar.from_ical(source.members["calendar/bath.ics"])
     uids = {str(event["uid"]) for event in calendar.walk("VEVENT")}
-    assert uids == {f"session-{row['id']}@sundial" for row in lines_of(source.members, "sessions")}
+    rows = lines_of(source.members, "sessions")
+    assert uids == {f"session-{row['id']}@sundial" for row in rows}
+    assert max(map(len, source.members["calendar/bath.ics"].split(b"\r\n"))) <= 75
+    starts = {f"{event['dtstart'].dt:%Y-%m-%dT%H:%M:%SZ}" for event in calendar.walk("VEVENT")}
+    assert starts == {row["start_time"] for row in rows}
+    assert {str(event["summary"]) for event in calendar.walk("VEVENT")} == {
+        row["session_type_name"] for row in rows
+    }
 
 
 def test_what_is_written_while_an_archive_is_made_is_not_in_it(ctx):
