@@ -93,7 +93,8 @@ def _text(text: str) -> str:
 
 def _fold(line: str) -> bytes:
     """The line in pieces of at most 75 octets, no letter cut in two (RFC 5545, 3.1)."""
-    pieces, piece = [], b""
+    pieces: list[bytes] = []
+    piece = b""
     for letter in line if len(line) > _SHORT else ():
         octets = letter.encode()
         if len(piece) + len(octets) > _LONGEST - (1 if pieces else 0):
