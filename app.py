@@ -7,6 +7,7 @@ from whitenoise import WhiteNoise
 
 from blueprints import (
     account,
+    archives,
     bookings,
     checkout,
     cover,
@@ -63,11 +64,11 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     install_rendering(app)
     register_errors(app)
     areas = (
-        *(health, account, bookings, guest_forms, checkout, cover),
-        *(desk, feeds, finding, house, intake, kiosk),
-        *(letters, mailbox, media, offline, orders, people),
-        *(prices, private_links, reports, series, sessions, setup),
-        *(shop, staff, types, waiting, works),
+        *(health, account, bookings, guest_forms, checkout, archives),
+        *(cover, desk, feeds, finding, house, intake),
+        *(kiosk, letters, mailbox, media, offline, orders),
+        *(people, prices, private_links, reports, series, sessions),
+        *(setup, shop, staff, types, waiting, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)

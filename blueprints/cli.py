@@ -11,6 +11,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
+from blueprints.archive_commands import export_command, import_command
 from blueprints.clock import read_clock
 from blueprints.mailing import LETTERS
 from blueprints.working import DEEDS, drain
@@ -39,6 +40,8 @@ def register_commands(app: Flask) -> None:
     """Add the commands to `flask --app app`."""
     app.cli.add_command(demo)
     app.cli.add_command(found)
+    app.cli.add_command(export_command)
+    app.cli.add_command(import_command)
     app.cli.add_command(worker)
     app.cli.add_command(api_token)
     app.cli.add_command(doctor)

@@ -45,6 +45,16 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def say_size(octets: int) -> str:
+    """830 bytes, 12.4 kB, 3.1 MB: what a file weighs, in steps of a thousand."""
+    size = float(octets)
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{octets} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
 def say_duration(minutes: int) -> str:
     """2 hours, 1 hour 15 minutes, 45 minutes."""
     hours, rest = divmod(minutes, 60)

@@ -1,5 +1,6 @@
 """The tables, one file per aggregate."""
 
+from models.archive import Archive, ArchivePart
 from models.base import Base, db, install_sqlite, new_object_id, new_uuid, transaction
 from models.finding import NAMED, FindingWord, install_finding, rewrite_words, words_of
 from models.intake import BOOKER, IntakeAnswer, IntakeForm
@@ -55,6 +56,8 @@ __all__ = [
     "AccountLink",
     "ApiToken",
     "ApiTokenGrant",
+    "Archive",
+    "ArchivePart",
     "Authenticator",
     "Base",
     "Category",

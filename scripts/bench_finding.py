@@ -20,7 +20,7 @@ from bench_reports import BOOKINGS, ROOT, analyse, fill, found_house, make_shop
 from flask import Flask
 from flask_migrate import upgrade
 
-from models import Customer, FindingWord, Order, SessionBooking, db, unbound
+from models import Customer, FindingWord, Order, SessionBooking, db, transaction, unbound
 from services.finding import rebuild_words
 
 ROUNDS = 9
@@ -67,7 +67,8 @@ def name_everybody(organisation_id: str) -> dict[str, str]:
             ],
         )  # fmt: skip
     db.session.commit()
-    rebuild_words(organisation_id)
+    with transaction():
+        rebuild_words(organisation_id)
     analyse()
     found = db.session.execute(
         sa.select(Order.name, Order.email, Order.order_ref, Customer.phone, SessionBooking.id,

@@ -21,7 +21,6 @@ from models import (
     SessionBooking,
     db,
     rewrite_words,
-    transaction,
     unbound,
     words_of,
 )
@@ -139,14 +138,16 @@ def find_ticket(code: str) -> tuple[str, str, str] | None:
 
 
 def rebuild_words(organisation_id: str) -> None:
-    """Make all of an organisation's words anew, for rows that were written past the models."""
-    with transaction():
-        for kind in NAMED:
-            rows = db.session.scalars(
-                sa.select(kind).where(kind.organisation_id == organisation_id)
-            ).all()
-            for first in range(0, len(rows), AT_ONCE):
-                rewrite_words(db.session.connection(), kind, rows[first : first + AT_ONCE])
+    """Make all of an organisation's words anew, for rows that were written past the models.
+
+    In the caller's transaction.
+    """
+    for kind in NAMED:
+        rows = db.session.scalars(
+            sa.select(kind).where(kind.organisation_id == organisation_id)
+        ).all()
+        for first in range(0, len(rows), AT_ONCE):
+            rewrite_words(db.session.connection(), kind, rows[first : first + AT_ONCE])
 
 
 def find_wrong_words() -> list[str]:

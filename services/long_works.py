@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from domain.errors import NotFound, RuleBroken
 from models import Job, LongWork, db, new_object_id, transaction
 from services.idempotency import retrying
-from services.outbox import MOST_ATTEMPTS, enqueue
+from services.outbox import LEASE, MOST_ATTEMPTS, enqueue
 
 LONG_WORK = "long_work"
 """The kind of job that carries a work on."""
@@ -208,6 +208,21 @@ def carry_on(
     with transaction():
         _enqueue(_lock(organisation_id, work_id), now)
     return "goes on"
+
+
+def reach(organisation_id: str, work_id: str, done: int | None, *, now: dt.datetime) -> bool:
+    """Note how far a step is that does many items in one go; False when it should stop.
+
+    With `done` None only that it goes on. Its job stays its worker's for another lease.
+    """
+    with transaction():
+        work = _lock(organisation_id, work_id)
+        if done is not None:
+            work.done = min(done, work.total)
+        job = _live_job(work)
+        if job is not None:
+            job.locked_until = now + LEASE
+        return work.state == "running" and not work.is_stop_asked
 
 
 def _do(work: LongWork, number: int, step: Step, now: dt.datetime) -> str:

@@ -1,12 +1,23 @@
 """What has served its time is taken away: tries, links, form keys, mails long sent,
-works long done."""
+works long done, archives that were there to be fetched."""
 
 import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
 
-from models import AccountLink, IdempotencyKey, Job, LongWork, SignInTry, db, transaction, unbound
+from models import (
+    AccountLink,
+    Archive,
+    ArchivePart,
+    IdempotencyKey,
+    Job,
+    LongWork,
+    SignInTry,
+    db,
+    transaction,
+    unbound,
+)
 from services.outbox import MOST_ATTEMPTS
 
 _ANY = unbound("the worker sweeps for every organisation")
@@ -21,12 +32,15 @@ WORKS = dt.timedelta(days=90)
 
 def sweep(*, now: dt.datetime) -> int:
     """The worker's hourly round: rows that nothing asks for any more are deleted; the number."""
+    stale = sa.select(Archive.id).where(Archive.expires_at < now)
     old = (
         sa.delete(SignInTry).where(SignInTry.tried_at < now - TRIES),
         sa.delete(AccountLink).where(AccountLink.expires_at < now - LINKS),
         sa.delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEYS),
         sa.delete(Job).where(Job.done_at < now - JOBS),
         sa.delete(LongWork).where(LongWork.finished_at < now - WORKS),
+        sa.delete(ArchivePart).where(ArchivePart.archive_id.in_(stale)),
+        sa.delete(Archive).where(Archive.expires_at < now),
         # Given up: somebody had a month and more to read what the server said.
         sa.delete(Job).where(
             Job.done_at.is_(None), Job.attempts >= MOST_ATTEMPTS, Job.run_at < now - FAILED_JOBS

@@ -2,11 +2,16 @@
 
 import datetime as dt
 
+from services.archives import ARCHIVE, make_archive
 from services.covering import COVER, cover_one
 from services.long_works import Step, carry_on
 from services.series_choices import SESSION_CHOICES, carry_out_one
 
-STEPS: dict[str, Step] = {COVER: cover_one, SESSION_CHOICES: carry_out_one}
+STEPS: dict[str, Step] = {
+    ARCHIVE: make_archive,
+    COVER: cover_one,
+    SESSION_CHOICES: carry_out_one,
+}
 
 AT_ONCE = 10
 """So few items don't wait for the worker: whoever began them sees them done."""

@@ -31,6 +31,8 @@ from werkzeug.routing import Rule
 from blueprints.clock import read_clock
 from models import (
     RIGHTS,
+    Archive,
+    ArchivePart,
     Category,
     ClosedDay,
     Job,
@@ -207,7 +209,23 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
         "work_id": [work],
         "kiosk_id": [kiosk.partition(".")[0]],
         "code": ["0123456789abcdef0123"],
+        "archive_id": [_archive(site.organisation_id, now)],
     }
+
+
+def _archive(organisation_id: str, now: dt.datetime) -> str:
+    """One that is there, for a week."""
+    archive = Archive(
+        organisation_id=organisation_id, asked_by_name="Imogen", size=3, rows=1,
+        ready_at=now, expires_at=now + dt.timedelta(days=7), created_at=now,
+    )  # fmt: skip
+    save(archive)
+    save(
+        ArchivePart(
+            organisation_id=organisation_id, archive_id=archive.id, position=0, content=b"zip"
+        )
+    )
+    return archive.id
 
 
 def values_of(rule: Rule, name: str, examples: Examples) -> Sequence[Any]:

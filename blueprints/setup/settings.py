@@ -13,6 +13,7 @@ from domain.branding import derive
 from domain.editing import EditedMeanwhile, mark_of_values
 from domain.errors import RuleBroken
 from domain.opening import say_week
+from services.archives import may_take_all
 from services.venue_settings import (
     GROUPS,
     RULES,
@@ -42,6 +43,7 @@ def settings(site: str) -> Response:
         currencies=currencies(),
         organisation=find_organisation(venue.organisation_id),
         covers_all=covers_all(venue.organisation_id, account_id() or ""),
+        may_take_all=may_take_all(venue.organisation_id, account_id() or ""),
     )
 
 

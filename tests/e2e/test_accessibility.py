@@ -5,6 +5,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
+from archives_stories import ARCHIVES
 from axe_playwright_python.base import AXE_SCRIPT
 from changing_stories import CHANGING
 from cover_stories import COVER
@@ -372,6 +373,7 @@ STORIES = [
     *CUSTOMERS,
     *REPORTING,
     *OFFLINE,
+    *ARCHIVES,
 ]
 
 ON_TABLETS = {
@@ -379,7 +381,7 @@ ON_TABLETS = {
 }
 """The back office that makes the offer is at home on a tablet: axe looks there, too."""
 
-NO_PAGES = (".ics", ".css", ".csv", ".json", ".xml", ".txt", "/healthz", "/readyz")
+NO_PAGES = (".ics", ".css", ".csv", ".zip", ".json", ".xml", ".txt", "/healthz", "/readyz")
 
 NOT_LOOKED_AT = {
     *("media.show", "offline.standing", "offline.worker"),

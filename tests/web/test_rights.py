@@ -25,8 +25,11 @@ NAMES_MORE = ("people.book_anyway", "intake.fill_booking_forms")
 FOR_THE_WHOLE_HOUSE = (
     *("setup.organisation", "setup.rename", "setup.new_venue", "setup.add_venue"),
     *("setup.demand_second_factor", "setup.back_to_organisation"),
+    *("archives.index", "archives.ask", "archives.fetch", "archives.back_to_index"),
+    *("archives.stop", "archives.delete"),
 )
-"""Asked of those whose right holds at all venues; tests/web/test_founding.py has both kinds."""
+"""Asked of those whose right holds at all venues; tests/web/test_founding.py and test_archives.py
+have both kinds."""
 METHODS = ("GET", "POST")
 MIXTURES = {
     **{f"role-{role.key}": tuple(sorted(role.rights)) for role in ROLES},

@@ -1,0 +1,7 @@
+from wtforms import StringField
+
+from blueprints.forms import Form
+
+
+class ArchiveForm(Form):
+    key = StringField()
