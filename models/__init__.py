@@ -1,5 +1,7 @@
 """The tables, one file per aggregate."""
 
+from models.acting import Actor, acting_as, because, let_act
+from models.audit import AuditEntry, AuditValues
 from models.base import Base, db, install_sqlite, new_object_id, new_uuid, transaction
 from models.intake import BOOKER, IntakeAnswer, IntakeForm
 from models.job import Job
@@ -46,6 +48,9 @@ __all__ = [
     "RIGHTS",
     "Account",
     "AccountLink",
+    "Actor",
+    "AuditEntry",
+    "AuditValues",
     "Base",
     "Category",
     "ClosedDay",
@@ -80,9 +85,12 @@ __all__ = [
     "TimeOff",
     "Unbound",
     "Zone",
+    "acting_as",
+    "because",
     "db",
     "install_sqlite",
     "install_walls",
+    "let_act",
     "new_object_id",
     "new_uuid",
     "practitioner_sites",
