@@ -32,6 +32,7 @@ from blueprints import (
     waiting,
     works,
 )
+from blueprints.acting import install_acting
 from blueprints.cli import register_commands
 from blueprints.clock import install_clock
 from blueprints.configuration import configure
@@ -54,6 +55,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     install_walls()
     csrf.init_app(app)
     login_manager.init_app(app)
+    install_acting(app)
     install_security(app)
     install_rendering(app)
     register_errors(app)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -30,8 +30,7 @@ class Actor:
 
 _actor: ContextVar[Callable[[], Actor] | None] = ContextVar("sundial_actor", default=None)
 _why: ContextVar[str] = ContextVar("sundial_why", default="")
-_facts: ContextVar[Mapping[str, Any] | None] = ContextVar("sundial_facts", default=None)
-_erasing: ContextVar[bool] = ContextVar("sundial_erasing", default=False)
+_facts: ContextVar[dict[str, Any] | None] = ContextVar("sundial_facts", default=None)
 
 
 def let_act(who: Callable[[], Actor] | None) -> None:
@@ -87,18 +86,14 @@ def stated(actor: Actor, why: str, deed_id: str) -> Iterator[str]:
         _facts.reset(token)
 
 
-@contextmanager
-def erasure() -> Iterator[None]:
-    """What is personal may leave the trail meanwhile (SQLite; PostgreSQL is told by `erasing`)."""
-    token = _erasing.set(True)
-    try:
-        yield
-    finally:
-        _erasing.reset(token)
+def state(name: str, value: Any) -> None:
+    """One more fact for the triggers, until this transaction ends."""
+    facts = _facts.get()
+    if facts is None:
+        raise RuntimeError("only a transaction of ours states facts")
+    facts[name] = value
 
 
 def read_fact(name: str) -> Any:
     """SQLite's function `sundial_acting`: one fact for a trigger, NULL where nobody stated it."""
-    if name == "erasing":
-        return int(_erasing.get())
     return (_facts.get() or {}).get(name)

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.acting import KINDS
-from models.base import Base, one_of
+from models.acting import KINDS, state
+from models.base import Base, db, one_of
 
 ACTS = ("made", "changed", "removed")
 HIDDEN = "…"
@@ -194,3 +194,13 @@ NOT_AUDITED: dict[str, str] = {
     "media_files": "a picture's pixels, written once with the picture, which is in the trail",
     "sign_in_tries": "counts who failed to sign in, as a hash, for some minutes",
 }
+
+
+def erasing() -> None:
+    """What is personal may leave the trail until the transaction ends, and nothing enters.
+
+    Only for the erasure of a person: it must leave no trace of them.
+    """
+    state("erasing", 1)
+    if db.session.connection().dialect.name == "postgresql":
+        db.session.execute(sa.text("SELECT set_config('sundial.erasing', 'yes', true)"))

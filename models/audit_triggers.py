@@ -213,7 +213,7 @@ class _Written:
               INSERT INTO audit_values (entry_id, organisation_id, "before", "after", why)
               SELECT last_insert_rowid(), {organisation}, {shown_before}, {shown_after},
                 {why if spec.of_person else "''"}
-              WHERE {kept_apart} AND sundial_acting('erasing') = 0;
+              WHERE {kept_apart} AND sundial_acting('erasing') IS NOT 1;
             END"""
 
     def _drafted(self, row: str, word: str) -> str:

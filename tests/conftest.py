@@ -141,30 +141,34 @@ def app(shared_app: Flask) -> Iterator[Flask]:
     with shared_app.app_context():
         db.session.remove()
         with db.engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
-                names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-                for word in ("DISABLE", "ENABLE"):
-                    if word == "ENABLE":
-                        connection.exec_driver_sql(f"TRUNCATE {names} CASCADE")
-                    for table in TRAIL:
-                        connection.exec_driver_sql(f"ALTER TABLE {table} {word} TRIGGER USER")
-            else:
-                connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-                # What the database refuses to delete goes too: its guards stand aside meanwhile.
-                guards = connection.exec_driver_sql(
-                    "SELECT name, sql FROM sqlite_master"
-                    " WHERE type = 'trigger' AND sql LIKE '%RAISE(%'"
-                ).all()
-                for name, _ in guards:
-                    connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
-                for table in reversed(Base.metadata.sorted_tables):
-                    connection.execute(table.delete())
-                # Last of all what was written about these deletions.
-                for name in TRAIL:
-                    connection.exec_driver_sql(f"DELETE FROM {name}")
-                for _, sql in guards:
-                    connection.exec_driver_sql(sql)
+            empty = _truncate if connection.dialect.name == "postgresql" else _delete_all
+            empty(connection)
             connection.commit()
+
+
+def _truncate(connection: sa.Connection) -> None:
+    names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    for table in TRAIL:
+        connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    connection.exec_driver_sql(f"TRUNCATE {names} CASCADE")
+    for table in TRAIL:
+        connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+def _delete_all(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+    # What the database refuses to delete goes too: its guards stand aside meanwhile.
+    guards = connection.exec_driver_sql(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%RAISE(%'"
+    ).all()
+    for name, _ in guards:
+        connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+    # The trail once more, last of all: these deletions are written, too.
+    trail = [Base.metadata.tables[name] for name in TRAIL]
+    for table in (*reversed(Base.metadata.sorted_tables), *trail):
+        connection.execute(table.delete())
+    for _, sql in guards:
+        connection.exec_driver_sql(sql)
 
 
 @pytest.fixture
