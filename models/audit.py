@@ -50,6 +50,8 @@ class AuditEntry(Base):
     )
     # None for what belongs to no organisation: accounts.
     organisation_id: Mapped[str | None] = mapped_column(sa.ForeignKey("organisations.id"))
+    # None for what belongs to all sites; no foreign key, an entry outlives what it tells of.
+    site_id: Mapped[str | None] = mapped_column(sa.String(36))
     at: Mapped[dt.datetime]
     actor_kind: Mapped[str]
     actor_id: Mapped[str]
@@ -96,10 +98,13 @@ class Spec:
     of_person: bool = False
     made_only: bool = False
     organisation: str = "{row}.organisation_id"
+    # Whose staff may read it, where the row names no site itself; NULL for the organisation's.
+    site: str = ""
 
 
-def _link(parent: str, column: str, other: str) -> Spec:
+def _link(parent: str, column: str, other: str, site: str = "") -> Spec:
     return Spec(
+        site=site,
         about=(parent, column),
         links=other,
         organisation=f"(SELECT organisation_id FROM {parent} WHERE id = {{row}}.{column})",
@@ -109,6 +114,14 @@ def _link(parent: str, column: str, other: str) -> Spec:
 _IN_BASKET = "EXISTS (SELECT 1 FROM orders WHERE id = {row}.order_id AND state = 'basket')"
 _ON_HOLD = (
     "EXISTS (SELECT 1 FROM session_bookings WHERE id = {row}.session_booking_id AND status = 'new')"
+)
+
+_OF_BOOKING = "(SELECT site_id FROM session_bookings WHERE id = {row}.session_booking_id)"
+_OF_ORDER = "(SELECT site_id FROM orders WHERE id = {row}.order_id)"
+_OF_TYPE = "(SELECT site_id FROM session_types WHERE id = {row}.session_type_id)"
+_OF_GROUP = (
+    "(SELECT t.site_id FROM session_types AS t JOIN recurrence_groups AS g"
+    " ON g.session_type_id = t.id WHERE g.id = {row}.recurrence_group_id)"
 )
 
 AUDITED: dict[str, Spec] = {
@@ -124,6 +137,7 @@ AUDITED: dict[str, Spec] = {
         personal=("name", "email", "email_key", "address_key", "phone"), of_person=True
     ),
     "guests": Spec(
+        site=_OF_BOOKING,
         personal=("name", "email"),
         secret=("form_secret",),
         draft=_ON_HOLD,
@@ -131,18 +145,23 @@ AUDITED: dict[str, Spec] = {
         of_person=True,
     ),
     "intake_answers": Spec(
+        site=_OF_BOOKING,
         skipped=("updated_at",),
         personal=("answers",),
         about=("session_bookings", "session_booking_id"),
         of_person=True,
     ),
-    "intake_forms": Spec(about=("session_types", "session_type_id")),
-    "ledger_entries": Spec(about=("orders", "order_id"), made_only=True, of_person=True),
+    "intake_forms": Spec(site=_OF_TYPE, about=("session_types", "session_type_id")),
+    "ledger_entries": Spec(
+        site=_OF_ORDER, about=("orders", "order_id"), made_only=True, of_person=True
+    ),
     "letter_wordings": Spec(skipped=("revision", "updated_at")),
     "media": Spec(),
     "membership_types": Spec(),
     "memberships": Spec(about=("customers", "customer_id"), of_person=True),
-    "order_items": Spec(draft=_IN_BASKET, about=("orders", "order_id"), of_person=True),
+    "order_items": Spec(
+        site=_OF_ORDER, draft=_IN_BASKET, about=("orders", "order_id"), of_person=True
+    ),
     # A basket is nobody's order yet: its story begins when it is sent.
     "orders": Spec(
         skipped=("held_by_id", "held_since"),
@@ -155,13 +174,17 @@ AUDITED: dict[str, Spec] = {
     "practitioner_sites": _link("practitioners", "practitioner_id", "site_id"),
     "practitioner_types": _link("practitioners", "practitioner_id", "session_type_id"),
     "practitioners": Spec(personal=("email",)),
-    "price_rules": Spec(about=("session_types", "session_type_id")),
+    "price_rules": Spec(site=_OF_TYPE, about=("session_types", "session_type_id")),
     # Visits and uses are counted there; the bookings say who used it.
     "private_links": Spec(
         skipped=("first_seen_at", "uses", "places_kept"), personal=("name",), secret=("key",)
     ),
-    "recurrence_groups": Spec(),
-    "recurrence_start_times": Spec(about=("recurrence_groups", "recurrence_group_id")),
+    "recurrence_groups": Spec(
+        site=_OF_TYPE,
+    ),
+    "recurrence_start_times": Spec(
+        site=_OF_GROUP, about=("recurrence_groups", "recurrence_group_id")
+    ),
     "rooms": Spec(),
     # A hold is a booking that is not made yet; its version only follows its changes.
     "session_bookings": Spec(
@@ -170,7 +193,9 @@ AUDITED: dict[str, Spec] = {
         draft="{row}.status = 'new'",
         of_person=True,
     ),
-    "session_type_categories": _link("session_types", "session_type_id", "category_id"),
+    "session_type_categories": _link(
+        "session_types", "session_type_id", "category_id", site=_OF_TYPE
+    ),
     "session_types": Spec(skipped=("revision", "updated_at")),
     # The counters repeat what bookings and links say. What a series makes is told by the series,
     # which is in the trail: a line for each of its thousand sessions would say nothing more.
@@ -178,7 +203,7 @@ AUDITED: dict[str, Spec] = {
         skipped=("places_taken", "parties_taken", "places_kept", "updated_at"),
         quiet="{row}.recurrence_group_id IS NOT NULL",
     ),
-    "sites": Spec(skipped=("revision",)),
+    "sites": Spec(site="{row}.id", skipped=("revision",)),
     "staff_grants": Spec(about=("accounts", "account_id")),
     "time_off": Spec(personal=("reason",), about=("practitioners", "practitioner_id")),
     "zones": Spec(),

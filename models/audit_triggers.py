@@ -4,7 +4,7 @@ SQLite gets a statement for each table, written out column by column; PostgreSQL
 compares rows as JSON, and for each table a small one that says what is special about it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 
@@ -76,6 +76,12 @@ def _columns(connection: sa.Connection) -> dict[str, dict[str, str]]:
 
 def _kept(spec: Spec, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if name not in spec.skipped]
+
+
+def _site(spec: Spec, columns: Collection[str], row: str) -> str:
+    """SQL for the site whose staff may read it."""
+    own = "{row}.site_id" if "site_id" in columns and not spec.links else "NULL"
+    return (spec.site or own).format(row=row)
 
 
 def _about(table: str, spec: Spec, row: str) -> tuple[str, str, str, str]:
@@ -193,6 +199,7 @@ class _Written:
         values = ", ".join(
             [
                 organisation,
+                _site(spec, self._types, row),
                 "COALESCE(sundial_acting('at'), strftime('%Y-%m-%d %H:%M:%f000', 'now'))",
                 *facts,
                 "COALESCE(sundial_acting('deed'), lower(hex(randomblob(12))))",
@@ -207,7 +214,7 @@ class _Written:
             CREATE TRIGGER {PREFIX}{self._table}_{name} AFTER {event} ON {self._table}
             {f"WHEN {when}" if when else ""}
             BEGIN
-              INSERT INTO audit_entries (organisation_id, at, {", ".join(_FACTS)}, deed_id, act,
+              INSERT INTO audit_entries (organisation_id, site_id, at, {", ".join(_FACTS)}, deed_id, act,
                 about, about_id, subject, subject_id, "before", "after", why)
               VALUES ({values});
               INSERT INTO audit_values (entry_id, organisation_id, "before", "after", why)
@@ -295,7 +302,7 @@ def _postgresql(tables: dict[str, dict[str, str]]) -> Iterator[str]:
 
 _WRITE = f"""
 CREATE FUNCTION {PREFIX}write(
-  organisation text, act text, about text, about_id text, subject text, subject_id text,
+  organisation text, site text, act text, about text, about_id text, subject text, subject_id text,
   old jsonb, new jsonb, skipped text[], personal text[], secret text[], of_person boolean
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -321,9 +328,9 @@ BEGIN
     AND own_before = '{{}}' AND own_after = '{{}}' THEN
     RETURN;
   END IF;
-  INSERT INTO audit_entries (organisation_id, at, {", ".join(_FACTS)}, deed_id, act,
+  INSERT INTO audit_entries (organisation_id, site_id, at, {", ".join(_FACTS)}, deed_id, act,
     about, about_id, subject, subject_id, "before", "after", why)
-  VALUES (organisation,
+  VALUES (organisation, site,
     COALESCE((facts->>'at')::timestamp AT TIME ZONE 'UTC', clock_timestamp()),
     {", ".join(f"COALESCE(facts->>'{key}', '{or_}')" for key, or_ in _FACTS.values())},
     COALESCE(facts->>'deed', txid_current()::text), act, about, about_id, subject, subject_id,
@@ -339,7 +346,7 @@ END $$"""
 
 
 def _functions(table: str, spec: Spec, columns: Sequence[str]) -> Iterator[str]:
-    deeds = _link_deeds(table, spec) if spec.links else _row_deeds(table, spec)
+    deeds = (_link_deeds if spec.links else _row_deeds)(table, spec, columns)
     yield f"""
         CREATE FUNCTION {PREFIX}of_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
@@ -355,14 +362,14 @@ def _functions(table: str, spec: Spec, columns: Sequence[str]) -> Iterator[str]:
         FOR EACH ROW EXECUTE FUNCTION {PREFIX}of_{table}()"""
 
 
-def _row_deeds(table: str, spec: Spec) -> str:
+def _row_deeds(table: str, spec: Spec, columns: Sequence[str]) -> str:
     empty = "'{}'::jsonb"
     quiet = (spec.quiet or "false").format(row="NEW")
     is_draft = (spec.draft or "false").format(row="NEW")
     was_draft = (spec.draft or "false").format(row="OLD")
-    made = _write(table, spec, "NEW", "made", empty, empty)
-    changed = _write(table, spec, "NEW", "changed", "to_jsonb(OLD)", "to_jsonb(NEW)")
-    removed = _write(table, spec, "OLD", "removed", "to_jsonb(OLD)", empty)
+    made = _write(table, spec, columns, "NEW", "made", empty, empty)
+    changed = _write(table, spec, columns, "NEW", "changed", "to_jsonb(OLD)", "to_jsonb(NEW)")
+    removed = _write(table, spec, columns, "OLD", "removed", "to_jsonb(OLD)", empty)
     return f"""
           IF TG_OP = 'INSERT' THEN
             IF NOT ({quiet}) AND NOT ({is_draft}) THEN {made} END IF;
@@ -373,20 +380,23 @@ def _row_deeds(table: str, spec: Spec) -> str:
           END IF;"""
 
 
-def _link_deeds(table: str, spec: Spec) -> str:
+def _link_deeds(table: str, spec: Spec, columns: Sequence[str]) -> str:
     added = f"jsonb_build_object('{table}', NEW.{spec.links})"
     taken = f"jsonb_build_object('{table}', OLD.{spec.links})"
     empty = "'{}'::jsonb"
     return f"""
-          IF TG_OP = 'INSERT' THEN {_write(table, spec, "NEW", "changed", empty, added)}
-          ELSE {_write(table, spec, "OLD", "changed", taken, empty)}
+          IF TG_OP = 'INSERT' THEN {_write(table, spec, columns, "NEW", "changed", empty, added)}
+          ELSE {_write(table, spec, columns, "OLD", "changed", taken, empty)}
           END IF;"""
 
 
-def _write(table: str, spec: Spec, row: str, act: str, old: str, new: str) -> str:
+def _write(
+    table: str, spec: Spec, columns: Sequence[str], row: str, act: str, old: str, new: str
+) -> str:
     lists = (_array(names) for names in (spec.skipped, spec.personal, spec.secret))
     return (
-        f"PERFORM {PREFIX}write({spec.organisation.format(row=row)}, '{act}',"
+        f"PERFORM {PREFIX}write({spec.organisation.format(row=row)},"
+        f" {_site(spec, columns, row)}, '{act}',"
         f" {', '.join(_about(table, spec, row))}, {old}, {new},"
         f" {', '.join(lists)}, {str(spec.of_person).lower()});"
     )

@@ -29,6 +29,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("organisation_id", sa.String(length=36), nullable=True),
+        sa.Column("site_id", sa.String(length=36), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         *(
             sa.Column(name, sa.Text(), nullable=False)
