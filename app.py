@@ -28,6 +28,7 @@ from blueprints import (
     sessions,
     setup,
     shop,
+    trail,
     types,
     waiting,
     works,
@@ -64,7 +65,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         *(desk, feeds, house, intake, letters, mailbox),
         *(media, orders, people, prices, private_links, reports),
         *(series, sessions, setup, shop, types, waiting),
-        *(works,),
+        *(works, trail),
     )
     for area in areas:
         app.register_blueprint(area.bp)

@@ -132,7 +132,7 @@ AUDITED: dict[str, Spec] = {
         organisation="NULL",
     ),
     "categories": Spec(),
-    "closed_days": Spec(),
+    "closed_days": Spec(about=("sites", "site_id")),
     "customers": Spec(
         personal=("name", "email", "email_key", "address_key", "phone"), of_person=True
     ),
@@ -155,7 +155,7 @@ AUDITED: dict[str, Spec] = {
     "ledger_entries": Spec(
         site=_OF_ORDER, about=("orders", "order_id"), made_only=True, of_person=True
     ),
-    "letter_wordings": Spec(skipped=("revision", "updated_at")),
+    "letter_wordings": Spec(skipped=("revision", "updated_at"), about=("sites", "site_id")),
     "media": Spec(),
     "membership_types": Spec(),
     "memberships": Spec(about=("customers", "customer_id"), of_person=True),

@@ -214,8 +214,8 @@ class _Written:
             CREATE TRIGGER {PREFIX}{self._table}_{name} AFTER {event} ON {self._table}
             {f"WHEN {when}" if when else ""}
             BEGIN
-              INSERT INTO audit_entries (organisation_id, site_id, at, {", ".join(_FACTS)}, deed_id, act,
-                about, about_id, subject, subject_id, "before", "after", why)
+              INSERT INTO audit_entries (organisation_id, site_id, at, {", ".join(_FACTS)}, deed_id,
+                act, about, about_id, subject, subject_id, "before", "after", why)
               VALUES ({values});
               INSERT INTO audit_values (entry_id, organisation_id, "before", "after", why)
               SELECT last_insert_rowid(), {organisation}, {shown_before}, {shown_after},

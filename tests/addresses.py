@@ -158,6 +158,9 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
         )  # fmt: skip
     return {
         "room_id": [room.id],
+        "about": ["rooms"],
+        "about_id": [room.id],
+        "trail_id": [999999],
         "zone_id": [zone.id],
         "practitioner_id": [person.id],
         "person_id": [person.id],
