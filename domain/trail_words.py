@@ -290,6 +290,38 @@ _WAYS: dict[str, Callable[[Any, Tongue], str]] = {
 }
 
 
+_DOORS = {
+    "account": "their account",
+    "bookings": "the booking’s own page",
+    "checkout": "the shop",
+    "shop": "the shop",
+    "desk": "the desk",
+    "house": "the desk",
+    "orders": "orders",
+    "people": "customers",
+    "setup": "settings",
+    "types": "session types",
+    "prices": "prices",
+    "series": "series",
+    "sessions": "sessions",
+    "letters": "letters",
+    "links": "private links",
+    "media": "pictures",
+    "intake": "forms",
+    "guest_forms": "a guest’s own form",
+    "waiting": "the waiting list",
+    "cover": "cover",
+    "kiosk": "the kiosk",
+    "trail": "the history",
+}
+
+
+def say_door(door: str) -> str:
+    """Through which part of the product it came; a job's or command's own name stays."""
+    area = door.partition(".")[0]
+    return f"through {_DOORS.get(area, area.replace('_', ' '))}" if door else ""
+
+
 # What may be undone
 
 
@@ -304,6 +336,8 @@ UNDOABLE: dict[str, tuple[str, ...]] = {
     "sites": (
         *("name", "place", "email", "phone", "is_public", "opening_hours", "locale"),
         *("hold_minutes", "few_left", "currency", "revenue_centres"),
+        *("address", "directions", "headline", "lede", "strap", "description", "facts", "legal"),
+        *("hours", "accent", "accent_dark", "radius", "display"),
         *("offer_minutes", "reminder_hours", "cancelled_session_notices"),
     ),
     "letter_wordings": ("subject", "opening", "closing"),

@@ -13,7 +13,16 @@ from sqlalchemy.orm import joinedload
 
 from domain.errors import NotFound
 from domain.local_time import to_utc
-from domain.trail_words import Change, Field, Said, Tongue, name_part, say_change, why_not_undone
+from domain.trail_words import (
+    Change,
+    Field,
+    Said,
+    Tongue,
+    name_part,
+    say_change,
+    say_door,
+    why_not_undone,
+)
 from domain.wording import KINDS
 from domain.words import say_time, say_weekday_short
 from models import (
@@ -143,10 +152,7 @@ def find_thing(reader: Reader, about: str, thing_id: str) -> str:
     seen = sa.select(AuditEntry.id).where(
         *_of_reader(reader), AuditEntry.about == about, AuditEntry.about_id == thing_id
     )
-    if about == "accounts":
-        # An account is the installation's; what its rights were is this organisation's.
-        pass
-    elif db.session.scalar(seen.limit(1)) is None and not _stands(reader, about, thing_id):
+    if db.session.scalar(seen.limit(1)) is None and not _stands(reader, about, thing_id):
         raise NotFound
     return _names(reader.organisation_id, {about: {thing_id}}).get(thing_id, "")
 
@@ -219,6 +225,8 @@ def _bookings_of(reader: Reader, order_ids: Sequence[str]) -> list[tuple[str, st
 
 def _stands(reader: Reader, about: str, thing_id: str) -> bool:
     """Whether there is such a row of this site, or of the organisation where it has no site."""
+    if about == "accounts":
+        return bool(_account_names(reader.organisation_id, [thing_id]))
     table = Base.metadata.tables[about]
     spec = AUDITED[about]
     wanted = [table.c.id == thing_id]
@@ -277,7 +285,7 @@ def _deeds(reader: Reader, rows: Sequence[AuditEntry]) -> tuple[Deed, ...]:
                 first.at,
                 _who(first, people),
                 first.actor_kind,
-                first.door,
+                say_door(first.door),
                 first.address,
                 tuple(dict.fromkeys(filter(None, map(_why, lines)))),
                 tuple(_line(row, change, tongue) for row, change in touched),
@@ -343,18 +351,40 @@ def _names_of_actors(rows: Iterable[AuditEntry]) -> dict[str, str]:
 # Values as they were, out of JSON
 
 
-def change_of(row: AuditEntry) -> Change:
-    """An entry as the domain speaks of it, personal values among them while they are kept."""
+def change_of(row: AuditEntry, *, whole: bool = False) -> Change:
+    """An entry as the domain speaks of it, personal values among them while they are kept.
+
+    Columns that hold several texts come text by text, unless the `whole` column is asked for.
+    """
     own = row.values
     before = {**row.before, **(own.before if own else {})}
     after = {**row.after, **(own.after if own else {})}
     columns = Base.metadata.tables[row.subject].c
     names = sorted({*before, *after}, key=lambda name: _place(columns, name))
-    return Change(
-        row.subject,
-        row.act,
-        tuple(_field(row.subject, name, before.get(name), after.get(name)) for name in names),
-    )
+    fields = [_field(row.subject, name, before.get(name), after.get(name)) for name in names]
+    if not whole:
+        fields = [part for field in fields for part in _parts(field)]
+    return Change(row.subject, row.act, tuple(fields))
+
+
+_OF_SEVERAL = ("texts", "brand", "details")
+
+
+def _parts(field: Field) -> list[Field]:
+    """The texts of a column that holds several: those that differ."""
+    before, after = field.before, field.after
+    if field.name not in _OF_SEVERAL or not (isinstance(before, dict) and isinstance(after, dict)):
+        return [field]
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return [
+        Field(
+            name,
+            "text" if isinstance(before.get(name, after.get(name)), str) else "json",
+            before.get(name),
+            after.get(name),
+        )
+        for name in names
+    ]
 
 
 def _place(columns: Any, name: str) -> int:

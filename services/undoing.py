@@ -95,21 +95,26 @@ class _Undoing:
         return self.row.subject_id
 
 
-def undo(reader: Reader, entry_id: int, *, now: dt.datetime) -> AuditEntry:
-    """Put back what an entry changed, by the service that its editor calls; the entry.
+def undo(reader: Reader, thing: tuple[str, str], entry_id: int, *, now: dt.datetime) -> None:
+    """Put back what an entry about this thing changed, by the service that its editor calls.
 
-    It is an edit like any other: in the trail, with the same rules. Raises NotFound for what this
-    reader may not see, CantBeUndone with the reason, ChangedSince, and what the service raises.
+    It is an edit like any other: in the trail, with the same rules. Raises CantBeUndone with the
+    reason, also for what this reader may not see, ChangedSince, and what the service raises.
     """
     row = db.session.scalar(
         sa.select(AuditEntry)
-        .where(AuditEntry.organisation_id == reader.organisation_id, AuditEntry.id == entry_id)
+        .where(
+            AuditEntry.organisation_id == reader.organisation_id,
+            AuditEntry.id == entry_id,
+            AuditEntry.about == thing[0],
+            AuditEntry.about_id == thing[1],
+        )
         .options(joinedload(AuditEntry.values))
     )
     if row is None or not may_open(row.about, reader.rights):
-        raise NotFound
+        raise CantBeUndone("We couldn't find that line of the history.")
     if row.site_id not in (None, reader.site_id):
-        raise NotFound
+        raise CantBeUndone("Undo this at its own venue.")
     change = change_of(row)
     if refusal := why_not_undone(change):
         raise CantBeUndone(refusal)
@@ -118,7 +123,6 @@ def undo(reader: Reader, entry_id: int, *, now: dt.datetime) -> AuditEntry:
         _check_unchanged(one)
     with because(f"Undo of {_said(one)}"):
         _DEEDS[row.subject](one)
-    return row
 
 
 def _said(one: _Undoing) -> str:
@@ -128,7 +132,8 @@ def _said(one: _Undoing) -> str:
 
 def _check_unchanged(one: _Undoing) -> None:
     table = Base.metadata.tables[one.change.subject]
-    columns = [table.c[field.name] for field in one.change.fields if field.name in table.c]
+    whole = change_of(one.row, whole=True)
+    columns = [table.c[field.name] for field in whole.fields]
     owner = table.c.get("organisation_id")
     wanted = [table.c.id == one.id]
     wanted += [owner == one.reader.organisation_id] if owner is not None else []
@@ -137,7 +142,7 @@ def _check_unchanged(one: _Undoing) -> None:
         raise CantBeUndone("It is not there any more.")
     changed = [
         Field(field.name, kind_of(table.c[field.name]), field.after, value)
-        for field, value in zip(one.change.fields, found, strict=True)
+        for field, value in zip(whole.fields, found, strict=True)
         if field.after != value
     ]
     if changed:
@@ -260,12 +265,16 @@ def _type(one: _Undoing) -> None:
     at = (*one.here, one.id)
     kept = values_of(find_type(*at))
     before = one.before
-    if details := before.pop("details", None):
-        before |= {name: details[name] for name in ("bring", "spec") if name in details}
+    before = {
+        name: [] if value is None and name in _LISTS else value for name, value in before.items()
+    }
     if not before or not before.keys() <= kept.keys():
         raise CantBeUndone("This is changed on the type's own page.")
     part = tuple(before)
     save_type(*at, before, part=part, seen=mark_of_part(kept, part), now=one.now)
+
+
+_LISTS = ("bring", "spec")
 
 
 def _prices(one: _Undoing) -> None:

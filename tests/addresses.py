@@ -112,6 +112,7 @@ def build_house(rights: tuple[str, ...], slug: str = "bath") -> dict[str, list[A
         "link_type_id": [make_type(site, visibility="link_only").id],
         "entry_id": [entry.entry.id],
         "membership_type_id": [member.id],
+        "account_id": [maren.id],
         "membership_id": [membership.id],
         "member_id": [membership.customer_id],
         "type_slug": [kind.slug],
@@ -158,9 +159,8 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
         )  # fmt: skip
     return {
         "room_id": [room.id],
-        "about": ["rooms"],
-        "about_id": [room.id],
-        "trail_id": [999999],
+        "venue_id": [site.id],
+        "organisation_id": [site.organisation_id],
         "zone_id": [zone.id],
         "practitioner_id": [person.id],
         "person_id": [person.id],

@@ -1,4 +1,4 @@
-"""The page of a thing that the trail speaks of."""
+"""The page of a thing that the trail speaks of, and the address of its history."""
 
 from typing import Any
 
@@ -31,3 +31,21 @@ def page_of(site: str, about: str, about_id: str) -> str:
         values: dict[str, Any] = {"site": site, part: about_id}
         return url_for(endpoint, **values)
     return url_for(_LISTS[about], site=site) if about in _LISTS else ""
+
+
+PARTS = {
+    "accounts": "account_id",
+    "membership_types": "membership_type_id",
+    "organisations": "organisation_id",
+    "private_links": "link_id",
+    "session_bookings": "booking_id",
+    "sites": "venue_id",
+    **{about: part for about, (_, part) in _PAGES.items()},
+}
+"""What an id of each is called in an address."""
+
+
+def history_of(site: str, about: str, about_id: str, **asked: Any) -> str:
+    """The address of a thing's history; an undo is posted there."""
+    values: dict[str, Any] = {"site": site, PARTS[about]: about_id, **asked}
+    return url_for(f"trail.{about}", **values)

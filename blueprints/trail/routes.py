@@ -2,15 +2,14 @@ import datetime as dt
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask import Blueprint, Response, flash, redirect, request
 
 from blueprints.clock import utcnow
 from blueprints.rendering import render, say_price
 from blueprints.security import account_id, current_desk, needs
-from blueprints.trail.pages import page_of
-from domain.errors import NotFound, RuleBroken
+from blueprints.trail.pages import PARTS, history_of, page_of
+from domain.errors import RuleBroken
 from domain.trail_words import NOUNS
-from models import RIGHTS
 from services.trail import (
     OPENS,
     Asked,
@@ -41,38 +40,43 @@ def log(site: str) -> Response:
     )
 
 
-@bp.get("/<site>/trail/<about>/<about_id>")
-@needs(*RIGHTS)
-def thing(site: str, about: str, about_id: str) -> Response:
-    return _show_thing(about, about_id)
+def _add(about: str, rights: tuple[str, ...]) -> None:
+    """The history of one kind of thing, behind the right that opens its page."""
+
+    @needs(*rights)
+    def history(site: str, **part: str) -> Any:
+        return _show_thing(about, part[PARTS[about]])
+
+    @needs(*rights)
+    def undoing(site: str, **part: str) -> Any:
+        return _undo(about, part[PARTS[about]])
+
+    rule = f"/<site>/trail/{about.replace('_', '-')}/<{PARTS[about]}>"
+    bp.add_url_rule(rule, about, history, methods=["GET"])
+    bp.add_url_rule(rule, f"undo_{about}", undoing, methods=["POST"])
 
 
-@bp.get("/<site>/trail/<int:trail_id>/undo")
-@needs(*RIGHTS)
-def to_log(site: str, trail_id: int) -> Any:
-    """The address of a button, opened by hand."""
-    return redirect(url_for("trail.log", site=site))
+for _about, _rights in OPENS.items():
+    _add(_about, _rights)
 
 
-@bp.post("/<site>/trail/<int:trail_id>/undo")
-@needs(*RIGHTS)
-def undo_entry(site: str, trail_id: int) -> Any:
-    if trail_id >= 2**63:
-        raise NotFound
+def _undo(about: str, about_id: str) -> Any:
     reader = _reader()
+    find_thing(reader, about, about_id)
+    entry = _number(request.form.get("entry", ""))
+    if entry is None:
+        return _show_thing(about, about_id, "Choose a line to undo.")
     try:
-        row = undo(reader, trail_id, now=utcnow())
-    except NotFound:
-        raise
+        undo(reader, (about, about_id), entry, now=utcnow())
+    except ChangedSince as changed:
+        return _show("trail/refused.html", status=409, broken=changed)
     except RuleBroken as broken:
-        status = 409 if isinstance(broken, ChangedSince) else 422
-        return _show("trail/refused.html", status=status, broken=broken, trail_id=trail_id)
+        return _show_thing(about, about_id, broken.sentence)
     flash("Undone. It is as it was before.")
-    there = url_for("trail.thing", site=site, about=row.about, about_id=row.about_id)
-    return redirect(there, code=303)
+    return redirect(history_of(current_desk().venue.slug, about, about_id), code=303)
 
 
-def _show_thing(about: str, about_id: str) -> Response:
+def _show_thing(about: str, about_id: str, problem: str = "") -> Response:
     reader = _reader()
     called = find_thing(reader, about, about_id)
     return _show(
@@ -83,6 +87,8 @@ def _show_thing(about: str, about_id: str) -> Response:
         back=page_of(current_desk().venue.slug, about, about_id),
         about=about,
         about_id=about_id,
+        problem=problem,
+        status=422 if problem else 200,
     )
 
 
@@ -94,6 +100,7 @@ def _show(template: str, *, status: int = 200, **context: Any) -> Response:
         desk=desk,
         venue=desk.venue,
         page_of=partial(page_of, desk.venue.slug),
+        history_of=partial(history_of, desk.venue.slug),
         is_personal=True,
         **context,
     )
@@ -123,5 +130,8 @@ def _asked() -> Asked:
 
 
 def _before() -> int | None:
-    text = request.args.get("before", "")
+    return _number(request.args.get("before", ""))
+
+
+def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
