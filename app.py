@@ -33,10 +33,12 @@ from blueprints import (
     setup,
     shop,
     staff,
+    trail,
     types,
     waiting,
     works,
 )
+from blueprints.acting import install_acting
 from blueprints.cli import register_commands
 from blueprints.clock import install_clock
 from blueprints.configuration import configure
@@ -60,6 +62,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     install_finding()
     csrf.init_app(app)
     login_manager.init_app(app)
+    install_acting(app)
     install_security(app)
     install_rendering(app)
     register_errors(app)
@@ -68,7 +71,8 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         *(cover, desk, feeds, finding, house, intake),
         *(kiosk, letters, mailbox, media, offline, orders),
         *(people, prices, private_links, reports, series, sessions),
-        *(setup, shop, staff, types, waiting, works),
+        *(setup, shop, staff, trail, types, waiting),
+        *(works,),
     )
     for area in areas:
         app.register_blueprint(area.bp)

@@ -11,6 +11,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
+from blueprints.acting import console_acts, worker_acts
 from blueprints.archive_commands import export_command, import_command
 from blueprints.clock import read_clock
 from blueprints.mailing import LETTERS
@@ -59,7 +60,8 @@ def load(if_empty: bool) -> None:
         raise click.ClickException("The database is not empty; the demo is for an empty one.")
     if current_app.config["PRODUCTION"]:
         raise click.ClickException("The demo is not for production.")
-    load_demo(DEMO_FOLDER, now=read_clock(), say=lambda text: click.echo(f"sundial: {text}"))
+    with console_acts("demo load"):
+        load_demo(DEMO_FOLDER, now=read_clock(), say=lambda text: click.echo(f"sundial: {text}"))
 
 
 @demo.command("sign-ins")
@@ -92,9 +94,10 @@ def found(
     else:
         password = click.prompt("The owner's password", hide_input=True, confirmation_prompt=True)
     try:
-        slug = found_organisation(
-            organisation, code, site, Owner(owner, email, password), now=read_clock()
-        )
+        with console_acts("found"):
+            slug = found_organisation(
+                organisation, code, site, Owner(owner, email, password), now=read_clock()
+            )
     except RuleBroken as broken:
         raise click.ClickException(f"{broken.field}: {broken.sentence}") from broken
     click.echo(f"sundial: {organisation} stands. Sign in at /staff/{slug}/settings")
@@ -146,7 +149,8 @@ def _one_round(number: int) -> None:
 
 def _attempt(step: Callable[[], object]) -> None:
     try:
-        step()
+        with worker_acts("worker"):
+            step()
     except Exception:
         # The outermost door: a database that is away for a minute must not end the worker.
         current_app.logger.exception("a step of the worker failed; the next round tries again")

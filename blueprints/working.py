@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from flask import current_app
 
+from blueprints.acting import worker_acts
 from blueprints.clock import read_clock
 from blueprints.mailing import Refused, Undeliverable, deliver
 from services.letters import MAIL
@@ -34,7 +35,8 @@ def drain() -> int:
 
 def _do(work: Work) -> bool:
     try:
-        note = DEEDS[work.kind](work)
+        with worker_acts(work.kind, work.id):
+            note = DEEDS[work.kind](work)
     except Undeliverable as error:
         give_up(work, f"Undeliverable: {error}")
     except Refused as refusal:

@@ -5,6 +5,8 @@ from typing import Any
 from alembic import context
 from flask import current_app
 
+from models.audit_triggers import install_audit, remove_audit
+
 extension = current_app.extensions["migrate"]
 metadata = extension.db.metadata
 
@@ -32,7 +34,10 @@ def run() -> None:
             **extension.configure_args,
         )
         with context.begin_transaction():
+            # SQLite can't rebuild a table that the trigger of another one names.
+            remove_audit(connection)
             context.run_migrations()
+            install_audit(connection)
             if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                 raise RuntimeError("a foreign key points nowhere after this migration")
         if is_sqlite:

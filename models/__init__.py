@@ -1,6 +1,8 @@
 """The tables, one file per aggregate."""
 
+from models.acting import Actor, acting_as, because, let_act
 from models.archive import Archive, ArchivePart
+from models.audit import AuditEntry, AuditValues
 from models.base import Base, db, install_sqlite, new_object_id, new_uuid, transaction
 from models.finding import NAMED, FindingWord, install_finding, rewrite_words, words_of
 from models.intake import BOOKER, IntakeAnswer, IntakeForm
@@ -54,10 +56,13 @@ __all__ = [
     "RIGHTS",
     "Account",
     "AccountLink",
+    "Actor",
     "ApiToken",
     "ApiTokenGrant",
     "Archive",
     "ArchivePart",
+    "AuditEntry",
+    "AuditValues",
     "Authenticator",
     "Base",
     "Category",
@@ -102,10 +107,13 @@ __all__ = [
     "TimeOff",
     "Unbound",
     "Zone",
+    "acting_as",
+    "because",
     "db",
     "install_finding",
     "install_sqlite",
     "install_walls",
+    "let_act",
     "new_object_id",
     "new_uuid",
     "practitioner_sites",

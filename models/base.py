@@ -14,6 +14,8 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
+from models.acting import find_actor, read_fact, stated
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -101,20 +103,27 @@ class Tenant:
 
 
 @contextmanager
-def transaction() -> Iterator[None]:
-    """Commit everything the block did, or nothing of it.
+def transaction(why: str = "") -> Iterator[None]:
+    """Commit everything the block did, or nothing of it; `why` is kept with every change of it.
 
     SQLite takes its write lock here, before the first read: reading first and writing later
     dies with "database is locked" under load.
     """
+    actor = find_actor()
     db.session.rollback()
-    db.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
-    try:
-        yield
-        db.session.commit()
-    except BaseException:
-        db.session.rollback()
-        raise
+    with stated(actor, why, new_object_id()) as facts:
+        connection = db.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+        try:
+            if connection.dialect.name == "postgresql":
+                connection.execute(_STATE, {"facts": facts})
+            yield
+            db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            raise
+
+
+_STATE = sa.text("SELECT set_config('sundial.acting', :facts, true)")
 
 
 def install_sqlite(engine: sa.Engine, busy_ms: int = 15000) -> None:
@@ -125,6 +134,8 @@ def install_sqlite(engine: sa.Engine, busy_ms: int = 15000) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        # What the trail's triggers ask: who acts, and why.
+        connection.create_function("sundial_acting", 1, read_fact)
         for pragma in (
             f"busy_timeout={busy_ms}",
             "journal_mode=WAL",

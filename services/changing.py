@@ -208,7 +208,7 @@ def change(
         return before
 
     about = {"booking": booking_id, "door": door.by, **(body or {})}
-    return once(door.organisation_id, key, about, locked, now)
+    return once(door.organisation_id, key, about, locked, now, door.reason)
 
 
 def check_seen(booking: SessionBooking, seen: int | None) -> None:

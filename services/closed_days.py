@@ -166,7 +166,7 @@ def close_days(
             now=now,
         )
 
-    work_id = retrying(deed)
+    work_id = retrying(deed, reason)
     return carry_out(organisation_id, site_id, items, work_id, now=now)
 
 

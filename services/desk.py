@@ -39,6 +39,7 @@ from services.idempotency import once
 from services.intake import Completion, completion, own_position
 from services.ledger import balances_of
 from services.lines import load_session_at
+from services.notes import Noted, notes_of_bookings
 from services.places import lock_sessions, raise_revision
 from services.waitlists import WaitingLine, count_waiting, list_waiting
 from services.waking import wake
@@ -80,6 +81,8 @@ class RosterLine:
     override_reason: str = ""
     booked_by: str = ""
     fee: StandingFee | None = None
+    notes: tuple[Noted, ...] = ()
+    """What colleagues noted about it, the newest first."""
     mark: str = ""
     """Changes whenever the booking does (domain/replaying.py)."""
 
@@ -188,6 +191,7 @@ def find_roster(organisation_id: str, site_id: str, session_id: str, *, now: dt.
     names = names_of_accounts(booking.booked_by_id for booking in sold)
     forms = completion(sold)
     fees = find_standing_fees(organisation_id, [it.id for it in sold if it.fee])
+    noted = notes_of_bookings(organisation_id, [it.id for it in sold])
     lines = [
         _line(
             it,
@@ -195,6 +199,7 @@ def find_roster(organisation_id: str, site_id: str, session_id: str, *, now: dt.
             names,
             forms[it.id],
             _standing_fee(it, fees.get(it.id), now),
+            tuple(noted.get(it.id, ())),
         )
         for it in sold
     ]
@@ -380,6 +385,7 @@ def _line(
     names: dict[str, str],
     forms: Completion,
     fee: StandingFee | None,
+    notes: tuple[Noted, ...],
 ) -> RosterLine:
     own = own_position(booking)
     return RosterLine(
@@ -403,6 +409,7 @@ def _line(
         booked_by=names.get(booking.booked_by_id or "", ""),
         forms=forms,
         fee=fee,
+        notes=notes,
         mark=_mark(booking),
     )
 

@@ -20,11 +20,14 @@ TRY_AGAIN = ("40P01", "40001", "23503", "23505")
 quicker to write. The second look finds what is there now."""
 
 
-def retrying(deed: Callable[[], Answer]) -> Answer:
-    """Do `deed` in one transaction, again when PostgreSQL ends one of two that met."""
+def retrying(deed: Callable[[], Answer], why: str = "") -> Answer:
+    """Do `deed` in one transaction, again when PostgreSQL ends one of two that met.
+
+    `why` is kept in the trail with everything that it changes.
+    """
     for tries_left in (2, 1, 0):
         try:
-            with transaction():
+            with transaction(why):
                 return deed()
         except StaleDataError:
             # A row that was read here has been taken away since.
@@ -42,6 +45,7 @@ def once(
     body: dict[str, Any],
     deed: Callable[[], str],
     now: dt.datetime,
+    why: str = "",
 ) -> str:
     """Do `deed` in one transaction unless its key already has an answer (H6)."""
 
@@ -53,7 +57,7 @@ def once(
         return answer
 
     try:
-        return retrying(answered)
+        return retrying(answered, why)
     except _Repeated:
         answer = _find_answer(organisation_id, key, body)
         if answer is None:

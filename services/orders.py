@@ -105,7 +105,7 @@ def refund(
         return str(amount)
 
     body: dict[str, object] = {"refund": order_id, "amount": amount, "reason": reason}
-    return int(once(till.organisation_id, key, body, deed, now))
+    return int(once(till.organisation_id, key, body, deed, now, reason))
 
 
 def comp(
@@ -131,7 +131,7 @@ def comp(
         return str(amount)
 
     body: dict[str, object] = {"comp": order_id, "amount": amount, "reason": reason}
-    return int(once(till.organisation_id, key, body, deed, now))
+    return int(once(till.organisation_id, key, body, deed, now, reason))
 
 
 def resend(till: Till, order_id: str, *, letter: str, key: str, now: dt.datetime) -> str:

@@ -87,7 +87,7 @@ def book_in_spite(
         raise_revision(organisation_id, [found.session_type_id])
         return line.id
 
-    return once(organisation_id, key, body, deed, now)
+    return once(organisation_id, key, body, deed, now, reason)
 
 
 def _failed(asked: Explanation, shown: Sequence[str], rights: Set[str]) -> list[str]:

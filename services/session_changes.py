@@ -135,7 +135,7 @@ def cancel_session(
         _tell(organisation_id, site_id, sold, now)
         raise_revision(organisation_id, [row.session_type_id])
 
-    retrying(deed)
+    retrying(deed, why)
 
 
 def find_restorable_session(

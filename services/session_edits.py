@@ -115,7 +115,7 @@ def apply_edit(
     if wanted.cancels:
         _cancel(known, why, withdrawn_by, now)
     else:
-        retrying(lambda: _change(known, wanted, tells, now))
+        retrying(lambda: _change(known, wanted, tells, now), why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,7 @@ def build_house(rights: tuple[str, ...], slug: str = "bath") -> dict[str, list[A
         "link_type_id": [make_type(site, visibility="link_only").id],
         "entry_id": [entry.entry.id],
         "membership_type_id": [member.id],
+        "account_id": [maren.id],
         "membership_id": [membership.id],
         "member_id": [membership.customer_id],
         "type_slug": [kind.slug],
@@ -190,6 +191,8 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
     kiosk = sign_in_kiosk(site.organisation_id, site.id, "Front door", by="staff", now=now)
     return {
         "room_id": [room.id],
+        "venue_id": [site.id],
+        "organisation_id": [site.organisation_id],
         "zone_id": [zone.id],
         "practitioner_id": [person.id],
         "person_id": [person.id],

@@ -338,8 +338,9 @@ def make_booked_line(
     names: tuple[str, ...] = (),
     who: tuple[int, ...] | None = None,
     name: str = "Ana Reyes",
+    now: dt.datetime = NOW,
 ) -> SessionBooking:
     """The one booking of such an order; `who` are the numbers of those who come (booker: 0)."""
     chosen = None if who is None else [who]
-    secret = make_order(session, guests=guests, people=names, who=chosen, name=name)
+    secret = make_order(session, guests=guests, people=names, who=chosen, name=name, now=now)
     return find_order(secret).items[0].booking

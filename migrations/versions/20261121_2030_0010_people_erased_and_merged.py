@@ -19,7 +19,7 @@ depends_on = None
 
 LEDGER = (
     "id", "organisation_id", "order_id", "kind", "amount", "currency", "method", "taken_by_id",
-    "refund_of_id", "created_at",
+    "refund_of_id", "created_at", "fee", "booking_id", "fee_number", "reverses_id",
 )  # fmt: skip
 
 

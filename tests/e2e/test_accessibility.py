@@ -23,9 +23,12 @@ from series_stories import SERIES
 from sessions_stories import SESSIONS
 from setup_stories import SETTING_UP
 from stories import ANA, BATH, IMOGEN, MAREN, Story, at
+from trail_stories import TRAIL
 from types_stories import TYPES_STORIES
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
+
+from services.trail import OPENS
 
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 WHAT = {
@@ -374,6 +377,7 @@ STORIES = [
     *REPORTING,
     *OFFLINE,
     *ARCHIVES,
+    *TRAIL,
 ]
 
 ON_TABLETS = {
@@ -386,8 +390,9 @@ NO_PAGES = (".ics", ".css", ".csv", ".zip", ".json", ".xml", ".txt", "/healthz",
 NOT_LOOKED_AT = {
     *("media.show", "offline.standing", "offline.worker"),
     *("setup.preview", "types.one", "works.to_work"),
+    *(f"trail.{about}" for about in OPENS if about != "rooms"),
 }
-"""A file, a part of a page, and addresses that only lead on."""
+"""A file, a part of a page, addresses that only lead on; other things' histories, alike."""
 
 TOLD: set[str] = set()
 """Where the stories have been."""

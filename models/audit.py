@@ -1,0 +1,231 @@
+"""The trail: who changed what, when, from where, and why; written by triggers (ADR 20)."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.acting import KINDS, state
+from models.base import Base, db, one_of
+
+ACTS = ("made", "changed", "removed")
+HIDDEN = "…"
+"""Stands for a secret: that it changed is written, what it was is not."""
+
+
+class AuditValues(Base):
+    """What is personal about an entry: the only part of the trail that an erasure takes away."""
+
+    __tablename__ = "audit_values"
+
+    entry_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("audit_entries.id"), primary_key=True, autoincrement=False
+    )
+    organisation_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("organisations.id"), index=True
+    )
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+    why: Mapped[str]
+
+
+class AuditEntry(Base):
+    """One row that was made, changed or removed; the database refuses to alter it afterwards."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        one_of("actor_kind", *KINDS),
+        one_of("act", *ACTS),
+        sa.Index("ix_audit_entries_about", "about", "about_id", "id"),
+        sa.Index("ix_audit_entries_organisation", "organisation_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        sa.Identity(),
+        primary_key=True,
+    )
+    # None for what belongs to no organisation: accounts.
+    organisation_id: Mapped[str | None] = mapped_column(sa.ForeignKey("organisations.id"))
+    # None for what belongs to all sites; no foreign key, an entry outlives what it tells of.
+    site_id: Mapped[str | None] = mapped_column(sa.String(36))
+    at: Mapped[dt.datetime]
+    actor_kind: Mapped[str]
+    actor_id: Mapped[str]
+    # Staff as they were called then; of everybody else only the id is kept.
+    actor_name: Mapped[str]
+    # Through which endpoint, job or command.
+    door: Mapped[str]
+    address: Mapped[str]
+    request_id: Mapped[str]
+    # The same for everything that one transaction changed.
+    deed_id: Mapped[str]
+    act: Mapped[str]
+    # On whose page it is read, and the row itself: a table's name and an id.
+    about: Mapped[str]
+    about_id: Mapped[str]
+    subject: Mapped[str]
+    subject_id: Mapped[str]
+    # Of a change the columns that differ, of a removed row all of it; nothing personal.
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+    why: Mapped[str]
+
+    values: Mapped[AuditValues | None] = relationship(viewonly=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """How the trail writes one table.
+
+    `skipped` columns are caches, marks and churn; `personal` ones go to `audit_values`; of
+    `secret` ones only the change is written. `draft` is SQL about `{row}`: while it holds the row
+    is not there yet. `quiet` is SQL under which no "made" is written. `about` is the thing on
+    whose page the row is read, with the column that names it. `links` marks a table that only
+    ties two things: written as a change of the first. `of_person`: reasons given are personal.
+    """
+
+    skipped: tuple[str, ...] = ()
+    personal: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
+    draft: str = ""
+    quiet: str = ""
+    about: tuple[str, str] | None = None
+    links: str = ""
+    of_person: bool = False
+    made_only: bool = False
+    organisation: str = "{row}.organisation_id"
+    # Whose staff may read it, where the row names no site itself; NULL for the organisation's.
+    site: str = ""
+
+
+def _link(parent: str, column: str, other: str, site: str = "") -> Spec:
+    return Spec(
+        site=site,
+        about=(parent, column),
+        links=other,
+        organisation=f"(SELECT organisation_id FROM {parent} WHERE id = {{row}}.{column})",
+    )
+
+
+_IN_BASKET = "EXISTS (SELECT 1 FROM orders WHERE id = {row}.order_id AND state = 'basket')"
+_ON_HOLD = (
+    "EXISTS (SELECT 1 FROM session_bookings WHERE id = {row}.session_booking_id AND status = 'new')"
+)
+
+_OF_BOOKING = "(SELECT site_id FROM session_bookings WHERE id = {row}.session_booking_id)"
+_OF_ORDER = "(SELECT site_id FROM orders WHERE id = {row}.order_id)"
+_OF_TYPE = "(SELECT site_id FROM session_types WHERE id = {row}.session_type_id)"
+_OF_GROUP = (
+    "(SELECT t.site_id FROM session_types AS t JOIN recurrence_groups AS g"
+    " ON g.session_type_id = t.id WHERE g.id = {row}.recurrence_group_id)"
+)
+
+AUDITED: dict[str, Spec] = {
+    "accounts": Spec(
+        personal=("email", "email_key", "name"),
+        secret=("password_hash", "session_token", "feed_key"),
+        of_person=True,
+        organisation="NULL",
+    ),
+    "categories": Spec(),
+    "closed_days": Spec(about=("sites", "site_id")),
+    "customers": Spec(
+        personal=("name", "email", "email_key", "address_key", "phone"), of_person=True
+    ),
+    "guests": Spec(
+        site=_OF_BOOKING,
+        personal=("name", "email"),
+        secret=("form_secret",),
+        draft=_ON_HOLD,
+        about=("session_bookings", "session_booking_id"),
+        of_person=True,
+    ),
+    "intake_answers": Spec(
+        site=_OF_BOOKING,
+        skipped=("updated_at",),
+        personal=("answers",),
+        about=("session_bookings", "session_booking_id"),
+        of_person=True,
+    ),
+    "intake_forms": Spec(site=_OF_TYPE, about=("session_types", "session_type_id")),
+    "ledger_entries": Spec(
+        site=_OF_ORDER, about=("orders", "order_id"), made_only=True, of_person=True
+    ),
+    "letter_wordings": Spec(skipped=("revision", "updated_at"), about=("sites", "site_id")),
+    "media": Spec(),
+    "membership_types": Spec(),
+    "memberships": Spec(about=("customers", "customer_id"), of_person=True),
+    "order_items": Spec(
+        site=_OF_ORDER, draft=_IN_BASKET, about=("orders", "order_id"), of_person=True
+    ),
+    # A basket is nobody's order yet: its story begins when it is sent.
+    "orders": Spec(
+        skipped=("held_by_id", "held_since"),
+        personal=("name", "email", "typed"),
+        secret=("secret",),
+        draft="{row}.state = 'basket'",
+        of_person=True,
+    ),
+    "organisations": Spec(organisation="{row}.id"),
+    "practitioner_sites": _link("practitioners", "practitioner_id", "site_id"),
+    "practitioner_types": _link("practitioners", "practitioner_id", "session_type_id"),
+    "practitioners": Spec(personal=("email",)),
+    "price_rules": Spec(site=_OF_TYPE, about=("session_types", "session_type_id")),
+    # Visits and uses are counted there; the bookings say who used it.
+    "private_links": Spec(
+        skipped=("first_seen_at", "uses", "places_kept"), personal=("name",), secret=("key",)
+    ),
+    "recurrence_groups": Spec(
+        site=_OF_TYPE,
+    ),
+    "recurrence_start_times": Spec(
+        site=_OF_GROUP, about=("recurrence_groups", "recurrence_group_id")
+    ),
+    "rooms": Spec(),
+    # A hold is a booking that is not made yet; its version only follows its changes.
+    "session_bookings": Spec(
+        skipped=("updated_at", "sequence", "told_at"),
+        personal=("cancel_reason", "skip_reason", "override_reason"),
+        draft="{row}.status = 'new'",
+        of_person=True,
+    ),
+    "session_type_categories": _link(
+        "session_types", "session_type_id", "category_id", site=_OF_TYPE
+    ),
+    "session_types": Spec(skipped=("revision", "updated_at")),
+    # The counters repeat what bookings and links say. What a series makes is told by the series,
+    # which is in the trail: a line for each of its thousand sessions would say nothing more.
+    "sessions": Spec(
+        skipped=("places_taken", "parties_taken", "places_kept", "updated_at"),
+        quiet="{row}.recurrence_group_id IS NOT NULL",
+    ),
+    "sites": Spec(site="{row}.id", skipped=("revision",)),
+    "staff_grants": Spec(about=("accounts", "account_id")),
+    "time_off": Spec(personal=("reason",), about=("practitioners", "practitioner_id")),
+    "zones": Spec(),
+}
+
+NOT_AUDITED: dict[str, str] = {
+    "account_links": "proves an address once; what it opened is written on the account",
+    "audit_entries": "is the trail",
+    "audit_values": "is the trail",
+    "idempotency_keys": "the answer to a form that was sent; its deed is in the trail",
+    "jobs": "the outbox keeps its own account of what was sent, tried and failed",
+    "long_works": "names who began it and how far it is; what it changes is in the trail",
+    "media_files": "a picture's pixels, written once with the picture, which is in the trail",
+    "sign_in_tries": "counts who failed to sign in, as a hash, for some minutes",
+}
+
+
+def erasing() -> None:
+    """What is personal may leave the trail until the transaction ends, and nothing enters.
+
+    Only for the erasure of a person: it must leave no trace of them.
+    """
+    state("erasing", 1)
+    if db.session.connection().dialect.name == "postgresql":
+        db.session.execute(sa.text("SELECT set_config('sundial.erasing', 'yes', true)"))

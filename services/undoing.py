@@ -1,0 +1,337 @@
+"""Undoing an edit: its own service is asked to put back what was there before."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
+
+from domain.editing import mark_of_values
+from domain.errors import NotFound, RuleBroken
+from domain.memberships import Days
+from domain.pricing import PriceRule
+from domain.trail_words import Change, Field, Said, Tongue, say_change, why_not_undone
+from domain.wording import Wording
+from models import (
+    AuditEntry,
+    Base,
+    LetterWording,
+    Media,
+    Membership,
+    MembershipType,
+    Zone,
+    because,
+    db,
+)
+from services.categories import category_values, find_category, save_category
+from services.desk import set_check_in, set_no_show, set_stage
+from services.media import describe_media
+from services.memberships import (
+    archive_type,
+    change_membership_days,
+    pause_membership,
+    rename_type,
+    restore_type,
+    resume_membership,
+)
+from services.notices import Notices, find_notices, save_notices
+from services.practitioners import (
+    archive_practitioner,
+    find_practitioner,
+    practitioner_values,
+    restore_practitioner,
+    save_practitioner,
+)
+from services.price_rules import find_prices, save_rules
+from services.rooms import archive_room, find_room, restore_room, room_values, save_room, save_zone
+from services.session_types import find_type, mark_of_part, save_type, values_of
+from services.trail import Reader, change_of, kind_of, list_folded, may_open, say_names
+from services.venue_settings import GROUPS, find_settings, save_settings
+from services.wording import save_wording
+
+
+class CantBeUndone(RuleBroken):
+    """What was done went out of the house, or is changed on a page of its own."""
+
+    code = "cant_be_undone"
+
+
+class ChangedSince(RuleBroken):
+    """Somebody changed the thing again since: `then` says what was done, `now` what it is."""
+
+    code = "changed_since"
+
+    def __init__(self, then: tuple[Said, ...], now: tuple[Said, ...]) -> None:
+        super().__init__(
+            "This was changed again since, so it was left as it is. "
+            "Open it to see what it is now, and change it there."
+        )
+        self.then = then
+        self.now = now
+
+
+@dataclass(frozen=True, slots=True)
+class _Undoing:
+    """An entry on its way back: where it belongs, what it changed, the present instant."""
+
+    reader: Reader
+    row: AuditEntry
+    change: Change
+    now: dt.datetime
+
+    @property
+    def here(self) -> tuple[str, str]:
+        return self.reader.organisation_id, self.reader.site_id
+
+    @property
+    def before(self) -> dict[str, Any]:
+        """What to put back, by column."""
+        return {field.name: field.before for field in self.change.fields}
+
+    @property
+    def id(self) -> str:
+        return self.row.subject_id
+
+
+def undo(reader: Reader, thing: tuple[str, str], entry_id: int, *, now: dt.datetime) -> None:
+    """Put back what an entry about this thing changed, by the service that its editor calls.
+
+    It is an edit like any other: in the trail, with the same rules. Raises CantBeUndone with the
+    reason, also for what this reader may not see, ChangedSince, and what the service raises.
+    """
+    row = db.session.scalar(
+        sa.select(AuditEntry)
+        .where(
+            AuditEntry.organisation_id == reader.organisation_id,
+            AuditEntry.id == entry_id,
+            AuditEntry.about == thing[0],
+            AuditEntry.about_id == thing[1],
+        )
+        .options(joinedload(AuditEntry.values))
+    )
+    if row is None or not may_open(row.about, reader.rights):
+        raise CantBeUndone("We couldn't find that line of the history.")
+    if row.site_id not in (None, reader.site_id):
+        raise CantBeUndone("Undo this at its own venue.")
+    change = change_of(row)
+    if refusal := why_not_undone(change):
+        raise CantBeUndone(refusal)
+    one = _Undoing(reader, row, change, now)
+    if row.subject != "price_rules":
+        _check_unchanged(one)
+    with because(f"Undo of {_said(one)}"):
+        _DEEDS[row.subject](one)
+
+
+def _said(one: _Undoing) -> str:
+    at = one.row.at.astimezone(one.reader.zone)
+    return f"what was done on {at:%d.%m.%Y} at {at:%H:%M}"
+
+
+def _check_unchanged(one: _Undoing) -> None:
+    table = Base.metadata.tables[one.change.subject]
+    whole = change_of(one.row, whole=True)
+    columns = [table.c[field.name] for field in whole.fields]
+    owner = table.c.get("organisation_id")
+    wanted = [table.c.id == one.id]
+    wanted += [owner == one.reader.organisation_id] if owner is not None else []
+    found = db.session.execute(sa.select(*columns).where(*wanted)).first()
+    if found is None:
+        raise CantBeUndone("It is not there any more.")
+    changed = [
+        Field(field.name, kind_of(table.c[field.name]), field.after, value)
+        for field, value in zip(whole.fields, found, strict=True)
+        if field.after != value
+    ]
+    if changed:
+        again = Change(one.change.subject, "changed", tuple(changed))
+        names = say_names(one.reader.organisation_id, [one.row], [one.change, again])
+        tongue = Tongue(one.reader.zone, one.reader.money, names)
+        raise ChangedSince(say_change(one.change, tongue), say_change(again, tongue))
+
+
+def _room(one: _Undoing) -> None:
+    if "deleted_at" in one.before:
+        if one.before["deleted_at"] is None:
+            return restore_room(*one.here, one.id)
+        return archive_room(*one.here, one.id, now=one.now)
+    seen = mark_of_values(room_values(find_room(*one.here, one.id)))
+    return save_room(*one.here, one.id, one.before, seen=seen)
+
+
+def _practitioner(one: _Undoing) -> None:
+    if "deleted_at" in one.before:
+        if one.before["deleted_at"] is None:
+            return restore_practitioner(*one.here, one.id)
+        return archive_practitioner(*one.here, one.id, now=one.now)
+    may_set = [one.reader.site_id]
+    kept = practitioner_values(find_practitioner(*one.here, one.id), may_set)
+    return save_practitioner(
+        *one.here, one.id, one.before, may_set=may_set, seen=mark_of_values(kept), now=one.now
+    )
+
+
+def _category(one: _Undoing) -> None:
+    organisation_id = one.reader.organisation_id
+    seen = mark_of_values(category_values(find_category(organisation_id, one.id)))
+    save_category(organisation_id, one.id, one.before, seen=seen)
+
+
+def _zone(one: _Undoing) -> None:
+    name = _value(one, Zone.name, Zone)
+    save_zone(*one.here, one.id, one.before["name"], seen=mark_of_values({"name": name}))
+
+
+def _media(one: _Undoing) -> None:
+    seen = mark_of_values({"alt": _value(one, Media.alt, Media)})
+    describe_media(one.reader.organisation_id, one.id, one.before["alt"], seen=seen)
+
+
+def _membership_type(one: _Undoing) -> None:
+    organisation_id = one.reader.organisation_id
+    if "deleted_at" in one.before:
+        if one.before["deleted_at"] is None:
+            return restore_type(organisation_id, one.id)
+        return archive_type(organisation_id, one.id, now=one.now)
+    was = _value(one, MembershipType.name, MembershipType)
+    return rename_type(organisation_id, one.id, name=one.before["name"], was=was)
+
+
+def _membership(one: _Undoing) -> None:
+    kept = db.session.scalars(
+        sa.select(Membership).where(
+            Membership.organisation_id == one.reader.organisation_id, Membership.id == one.id
+        )
+    ).one()
+    was = Days(kept.first_day, kept.last_day, kept.state)
+    at = (one.reader.organisation_id, kept.customer_id, one.id)
+    today = one.now.astimezone(one.reader.zone).date()
+    if "state" in one.before:
+        if one.before["state"] == "paused":
+            return pause_membership(*at, was=was, today=today)
+        return resume_membership(*at, was=was)
+    return change_membership_days(
+        *at,
+        first_day=one.before.get("first_day", kept.first_day),
+        last_day=one.before.get("last_day", kept.last_day),
+        was=was,
+        today=today,
+    )
+
+
+def _site(one: _Undoing) -> None:
+    if one.id != one.reader.site_id:
+        raise NotFound
+    before = one.before
+    told = {"offer_minutes", "reminder_hours", "cancelled_session_notices"}
+    if before.keys() <= told:
+        was = find_notices(*one.here)
+        kept = {name: getattr(was, name) for name in told}
+        return save_notices(*one.here, Notices(**{**kept, **before}), was=was.mark)
+    group = next((key for key, names in GROUPS.items() if before.keys() <= {*names}), None)
+    if group is None:
+        raise CantBeUndone("These settings are changed on their own page.")
+    seen = mark_of_values(find_settings(*one.here, group))
+    return save_settings(*one.here, group, before, seen=seen)
+
+
+def _wording(one: _Undoing) -> None:
+    kept = db.session.scalars(
+        sa.select(LetterWording).where(
+            LetterWording.organisation_id == one.reader.organisation_id,
+            LetterWording.id == one.id,
+        )
+    ).one()
+    words = {name: getattr(kept, name) for name in ("subject", "opening", "closing")}
+    save_wording(
+        *one.here, kept.letter, Wording(**{**words, **one.before}), seen=kept.revision, now=one.now
+    )
+
+
+def _booking(one: _Undoing) -> None:
+    at = (*one.here, one.id)
+    before = one.before
+    if "is_no_show" in before:
+        set_no_show(*at, missed=before["is_no_show"], now=one.now)
+    elif "checked_in_at" in before:
+        set_check_in(*at, arrived=before["checked_in_at"] is not None, now=one.now)
+    else:
+        set_stage(*at, stage=before["stage"], now=one.now)
+
+
+def _type(one: _Undoing) -> None:
+    at = (*one.here, one.id)
+    kept = values_of(find_type(*at))
+    before = one.before
+    before = {
+        name: [] if value is None and name in _LISTS else value for name, value in before.items()
+    }
+    if not before or not before.keys() <= kept.keys():
+        raise CantBeUndone("This is changed on the type's own page.")
+    part = tuple(before)
+    save_type(*at, before, part=part, seen=mark_of_part(kept, part), now=one.now)
+
+
+_LISTS = ("bring", "spec")
+
+
+def _prices(one: _Undoing) -> None:
+    """All rules that the deed touched: one alone could leave two at the same place."""
+    at = (*one.here, one.row.about_id)
+    prices = find_prices(*at, now=one.now)
+    rules = {rule.id: (float(place), rule) for place, rule in enumerate(prices.rules)}
+    for rule_id, change in list_folded(one.row).items():
+        before = {field.name: field.before for field in change.fields}
+        if (change.act == "removed") == (rule_id in rules):
+            raise ChangedSince((Said("Changed the price rules"),), (Said("They were changed"),))
+        if change.act == "made":
+            del rules[rule_id]
+            continue
+        place, rule = rules.get(rule_id, (0.0, PriceRule("", 0)))
+        _check_rule(rule, change)
+        rules[rule_id] = (float(before.get("position", place)), _rule_of(rule, before))
+    put_back = [rule for _, rule in sorted(rules.values(), key=lambda pair: pair[0])]
+    save_rules(*at, put_back, seen=prices.mark, now=one.now)
+
+
+def _check_rule(rule: PriceRule, change: Change) -> None:
+    if change.act != "changed":
+        return
+    for field in change.fields:
+        after = frozenset(field.after) if isinstance(field.after, list) else field.after
+        if field.name != "position" and getattr(rule, field.name, after) != after:
+            raise ChangedSince((Said("Changed the price rules"),), (Said("They were changed"),))
+
+
+def _rule_of(rule: PriceRule, before: Mapping[str, Any]) -> PriceRule:
+    values = {name: getattr(rule, name) for name in PriceRule.__dataclass_fields__}
+    for name in values.keys() & before.keys() - {"id"}:
+        value = before[name]
+        values[name] = frozenset(value) if isinstance(value, list) else value
+    return PriceRule(**values)
+
+
+def _value(one: _Undoing, column: Any, model: Any) -> Any:
+    return db.session.scalar(
+        sa.select(column).where(
+            model.organisation_id == one.reader.organisation_id, model.id == one.id
+        )
+    )
+
+
+_DEEDS: dict[str, Callable[[_Undoing], None]] = {
+    "categories": _category,
+    "letter_wordings": _wording,
+    "media": _media,
+    "membership_types": _membership_type,
+    "memberships": _membership,
+    "practitioners": _practitioner,
+    "price_rules": _prices,
+    "rooms": _room,
+    "session_bookings": _booking,
+    "session_types": _type,
+    "sites": _site,
+    "zones": _zone,
+}
