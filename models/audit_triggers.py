@@ -86,10 +86,15 @@ def _site(spec: Spec, columns: Collection[str], row: str) -> str:
 
 def _about(table: str, spec: Spec, row: str) -> tuple[str, str, str, str]:
     """SQL for what the entry is about, whose id, which table, which row."""
-    parent, column = spec.about or (table, "id")
+    parent, column = spec.about or (table, spec.key)
     if spec.links:
         return f"'{parent}'", f"{row}.{column}", f"'{parent}'", f"{row}.{column}"
-    return f"'{parent}'", f"{row}.{column}", f"'{table}'", f"{row}.id"
+    thing, its_id = f"'{parent}'", f"{row}.{column}"
+    if spec.or_about:
+        other, named = spec.or_about
+        thing = f"CASE WHEN {its_id} IS NULL THEN '{other}' ELSE {thing} END"
+        its_id = f"COALESCE({its_id}, {row}.{named})"
+    return thing, its_id, f"'{table}'", f"{row}.{spec.key}"
 
 
 # SQLite

@@ -62,6 +62,7 @@ READY = {
     "session_bookings": {"status": "confirmed", "cancelled_by": None, "offered_from_id": None},
     "ledger_entries": {"amount": 5, "kind": "charge", "refund_of_id": None},
     "sessions": {"recurrence_group_id": None},
+    "notes": {"session_booking_id": None},
 }
 
 
@@ -84,6 +85,7 @@ def _value(column: sa.Column[Any]) -> Any:
         return dt.time(9)
     for type_, value in (
         (sa.JSON, {"a": ["b"]}),
+        (sa.LargeBinary, b"xxx"),
         (sa.Boolean, False),
         (sa.Integer, 1 if column.name != "hold_minutes" else 15),
         (sa.Date, dt.date(2026, 6, 4)),
