@@ -87,6 +87,7 @@ class Spec:
     whose page the row is read, with the column that names it; `or_about` another one, for rows
     that hang on one of two. `links` marks a table that only ties two things: written as a change
     of the first. `of_person`: reasons given are personal. `key` is the column that names the row.
+    Of a row that is made `told` is kept: what it was can't be read on it once it is gone.
     """
 
     skipped: tuple[str, ...] = ()
@@ -97,6 +98,7 @@ class Spec:
     about: tuple[str, str] | None = None
     or_about: tuple[str, str] | None = None
     key: str = "id"
+    told: tuple[str, ...] = ()
     links: str = ""
     of_person: bool = False
     made_only: bool = False
@@ -135,7 +137,7 @@ AUDITED: dict[str, Spec] = {
         of_person=True,
         organisation=_OF_NOBODY,
     ),
-    "api_token_grants": Spec(about=("api_tokens", "token_id")),
+    "api_token_grants": Spec(about=("api_tokens", "token_id"), told=("site_id", "right")),
     # Four letters of a secret are a part of it.
     "api_tokens": Spec(skipped=("last_used_at",), secret=("token_hash", "hint")),
     # Who took everything along, and when it was there to be fetched.
@@ -259,7 +261,7 @@ AUDITED: dict[str, Spec] = {
         quiet="{row}.recurrence_group_id IS NOT NULL",
     ),
     "sites": Spec(site="{row}.id", skipped=("revision",)),
-    "staff_grants": Spec(about=("accounts", "account_id")),
+    "staff_grants": Spec(about=("accounts", "account_id"), told=("site_id", "right")),
     # Rights at several sites may be in it: it is the organisation's.
     "staff_invitations": Spec(
         site=_OF_NOBODY, personal=("email", "email_key", "name", "title"), of_person=True

@@ -140,7 +140,8 @@ class _Written:
             yield self._trigger("made", "INSERT", "NEW", "'changed'", "'{}'", self._link("NEW"))
             yield self._trigger("removed", "DELETE", "OLD", "'changed'", self._link("OLD"), "'{}'")
             return
-        yield self._trigger("made", "INSERT", "NEW", "'made'", "'{}'", "'{}'", self._loud("NEW"))
+        told = self._whole("NEW", spec.told)
+        yield self._trigger("made", "INSERT", "NEW", "'made'", "'{}'", told, self._loud("NEW"))
         if spec.made_only:
             return
         yield self._update()
@@ -372,7 +373,9 @@ def _row_deeds(table: str, spec: Spec, columns: Sequence[str]) -> str:
     quiet = (spec.quiet or "false").format(row="NEW")
     is_draft = (spec.draft or "false").format(row="NEW")
     was_draft = (spec.draft or "false").format(row="OLD")
-    made = _write(table, spec, columns, "NEW", "made", empty, empty)
+    pairs = ", ".join(f"'{name}', NEW.{_quoted(name)}" for name in spec.told)
+    told = f"jsonb_build_object({pairs})"
+    made = _write(table, spec, columns, "NEW", "made", empty, told)
     changed = _write(table, spec, columns, "NEW", "changed", "to_jsonb(OLD)", "to_jsonb(NEW)")
     removed = _write(table, spec, columns, "OLD", "removed", "to_jsonb(OLD)", empty)
     return f"""

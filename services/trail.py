@@ -14,6 +14,7 @@ from sqlalchemy.orm import joinedload
 from domain.errors import NotFound
 from domain.local_time import to_utc
 from domain.trail_words import (
+    GRANTS,
     Change,
     Field,
     Said,
@@ -43,8 +44,10 @@ PAGE = 40
 
 OPENS: dict[str, tuple[str, ...]] = {
     "accounts": ("STAFF_MANAGE",),
+    "api_tokens": ("STAFF_MANAGE",),
     "categories": ("SETTINGS_MANAGE",),
     "customers": ("CUSTOMERS_MANAGE",),
+    "kiosks": ("RESERVATIONS_MANAGE",),
     "media": ("SETTINGS_MANAGE",),
     "membership_types": ("CUSTOMERS_MANAGE",),
     "orders": ("ORDERS_MANAGE",),
@@ -57,6 +60,7 @@ OPENS: dict[str, tuple[str, ...]] = {
     "session_types": ("SETTINGS_MANAGE",),
     "sessions": ("RESERVATIONS_MANAGE",),
     "sites": ("SETTINGS_MANAGE",),
+    "staff_invitations": ("STAFF_MANAGE",),
     "zones": ("SETTINGS_MANAGE",),
 }
 """Which right opens the history of what: the one that opens its page."""
@@ -234,11 +238,11 @@ def _stands(reader: Reader, about: str, thing_id: str) -> bool:
         wanted.append(table.c.organisation_id == reader.organisation_id)
     else:
         wanted.append(table.c.id == reader.organisation_id)
-    if "site_id" in table.c:
+    if "site_id" in table.c and not spec.site:
         wanted.append(table.c.site_id == reader.site_id)
     elif about == "sites":
         wanted.append(table.c.id == reader.site_id)
-    elif spec.site:
+    elif "session_type_id" in table.c:
         kinds = Base.metadata.tables["session_types"]
         wanted.append(
             table.c.session_type_id.in_(
@@ -288,10 +292,19 @@ def _deeds(reader: Reader, rows: Sequence[AuditEntry]) -> tuple[Deed, ...]:
                 say_door(first.door),
                 first.address,
                 tuple(dict.fromkeys(filter(None, map(_why, lines)))),
-                tuple(_line(row, change, tongue) for row, change in touched),
+                _once(_line(row, change, tongue) for row, change in touched),
             )
         )
     return tuple(deed for deed in found if deed.lines)
+
+
+def _once(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Rows of which the same is said are said once: ten recovery codes, a title on every right."""
+    found: dict[object, Line] = {}
+    for line in lines:
+        said = (line.about, line.about_id, line.part, line.said)
+        found.setdefault(said if line.stays else line.id, line)
+    return tuple(found.values())
 
 
 def _fold_rows(
@@ -315,7 +328,8 @@ def _line(row: AuditEntry, change: Change, tongue: Tongue) -> Line:
     thing = tongue.names.get(row.about_id, "")
     is_part = row.subject != row.about
     named = replace(change, thing=own if is_part else "")
-    part = name_part(named) if is_part and change.act == "changed" else ""
+    is_named = change.act == "changed" and row.subject not in GRANTS
+    part = name_part(named) if is_part and is_named else ""
     said, stays = say_change(named, tongue), why_not_undone(change)
     return Line(row.id, row.about, row.about_id, thing or own, part, said, stays)
 
@@ -525,7 +539,8 @@ def _ids_in(subject: str, field: Field) -> Iterable[tuple[str, str]]:
 _NAMED_BY_NAME = {
     *("categories", "media", "membership_types", "organisations", "practitioners", "rooms"),
     *("session_types", "sites", "zones", "customers", "private_links", "recurrence_groups"),
-    *("price_rules", "letter_wordings", "staff_grants", "closed_days", "guests"),
+    *("price_rules", "letter_wordings", "closed_days", "guests"),
+    *("kiosks", "api_tokens", "staff_invitations"),
 }
 
 
@@ -542,13 +557,12 @@ def _names(organisation_id: str, wanted: Mapping[str, Collection[str]]) -> dict[
 
 _SAYS: dict[str, Callable[[Any], str]] = {
     "letter_wordings": lambda letter: KINDS[letter].title if letter in KINDS else str(letter),
-    "staff_grants": lambda right: str(right).replace("_", " ").capitalize(),
 }
 _CALLED = {
     "media": "file_name",
     "price_rules": "label",
     "letter_wordings": "letter",
-    "staff_grants": "right",
+    "staff_invitations": "email",
     "closed_days": "day",
 }
 

@@ -20,7 +20,7 @@ from services.trail import (
     list_trail,
     may_open,
 )
-from services.undoing import ChangedSince, undo
+from services.undoing import ChangedSince, SavedMeanwhile, undo
 from services.venue_settings import covers_all
 
 bp = Blueprint("trail", __name__, url_prefix="/staff")
@@ -70,13 +70,15 @@ def _undo(about: str, about_id: str) -> Any:
         undo(reader, (about, about_id), entry, now=utcnow())
     except ChangedSince as changed:
         return _show("trail/refused.html", status=409, broken=changed)
+    except SavedMeanwhile as broken:
+        return _show_thing(about, about_id, broken.sentence, status=409)
     except RuleBroken as broken:
         return _show_thing(about, about_id, broken.sentence)
     flash("Undone. It is as it was before.")
     return redirect(history_of(current_desk().venue.slug, about, about_id), code=303)
 
 
-def _show_thing(about: str, about_id: str, problem: str = "") -> Response:
+def _show_thing(about: str, about_id: str, problem: str = "", *, status: int = 422) -> Response:
     reader = _reader()
     called = find_thing(reader, about, about_id)
     return _show(
@@ -88,7 +90,7 @@ def _show_thing(about: str, about_id: str, problem: str = "") -> Response:
         about=about,
         about_id=about_id,
         problem=problem,
-        status=422 if problem else 200,
+        status=status if problem else 200,
     )
 
 

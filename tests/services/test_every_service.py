@@ -39,8 +39,8 @@ from webauthn.helpers import bytes_to_base64url
 from domain.editing import mark_of_values
 from domain.eligibility import Viewer
 from domain.intake import BOOKER, Field
-from domain.merging import FIELDS, KEPT
 from domain.memberships import Days
+from domain.merging import FIELDS, KEPT
 from domain.new_sessions import NewSession
 from domain.pricing import PriceRule
 from domain.session_edits import SessionWish
@@ -652,9 +652,7 @@ def colleagues(it: House) -> None:
     three = invite(f"nobody{next(COUNT)}@example.com")
     it.did(staff_invitations.withdraw, it.id, three, by=boss.id, now=NOW)
     rights = {staff.EVERYWHERE: ["REPORTS_VIEW"]}
-    token, _ = it.did(
-        api_tokens.make_token, it.id, name="Till", rights=rights, by=boss.id, now=NOW
-    )
+    token, _ = it.did(api_tokens.make_token, it.id, name="Till", rights=rights, by=boss.id, now=NOW)
     it.did(api_tokens.revoke_token, it.id, token, by=boss.id, now=NOW)
     it.did(api_tokens.make_token_for, it.id, ["REPORTS_VIEW"], name="Door", now=NOW)
     it.did(venue_settings.ask_second_factor, it.id, boss.id, is_asked=True)
