@@ -289,6 +289,9 @@ _SPECIAL: dict[tuple[str, str], Callable[[Any, Any, _Say], str]] = {
     ("session_bookings", "places"): lambda b, a, _: (
         f"Changed the booking from {count(b, 'guest')} to {count(a, 'guest')}"
     ),
+    ("session_bookings", "released_places"): lambda b, a, _: (
+        f"Offered {count(a, 'place')} to the waitlist" if a else "Kept the places after all"
+    ),
     ("session_bookings", "offered_at"): _ended("Offered a place", "Took the offer back"),
     ("session_bookings", "waiting_since"): _ended("Joined the waiting list", "Left the list"),
     ("session_bookings", "intake_form_id"): lambda b, a, _: "Took over the form of the type",

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -283,15 +284,15 @@ def _deeds(reader: Reader, rows: Sequence[AuditEntry]) -> tuple[Deed, ...]:
     for _, group in groupby(rows, key=lambda row: row.deed_id):
         lines = list(group)
         first = lines[0]
-        touched = _fold_rows(lines, changes)
+        touched = fold_rows(lines, changes)
         found.append(
             Deed(
                 first.at,
-                _who(first, people),
+                say_who(first, people),
                 first.actor_kind,
                 say_door(first.door),
                 first.address,
-                tuple(dict.fromkeys(filter(None, map(_why, lines)))),
+                tuple(dict.fromkeys(filter(None, map(reason_of, lines)))),
                 _once(_line(row, change, tongue) for row, change in touched),
             )
         )
@@ -307,7 +308,7 @@ def _once(lines: Iterable[Line]) -> tuple[Line, ...]:
     return tuple(found.values())
 
 
-def _fold_rows(
+def fold_rows(
     rows: Sequence[AuditEntry], changes: Mapping[int, Change]
 ) -> list[tuple[AuditEntry, Change]]:
     """Each row once, from its first state to its last; one that is as it was before is left out."""
@@ -334,7 +335,8 @@ def _line(row: AuditEntry, change: Change, tongue: Tongue) -> Line:
     return Line(row.id, row.about, row.about_id, thing or own, part, said, stays)
 
 
-def _why(row: AuditEntry) -> str:
+def reason_of(row: AuditEntry) -> str:
+    """Why it was done, where somebody said so and it was not erased."""
     return row.why or (row.values.why if row.values else "")
 
 
@@ -348,7 +350,8 @@ _ACTORS = {
 }
 
 
-def _who(row: AuditEntry, people: Mapping[str, str]) -> str:
+def say_who(row: AuditEntry, people: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Who did it; `people` names accounts of which the entry keeps no name."""
     if row.actor_name:
         return row.actor_name
     return _ACTORS.get(row.actor_kind) or people.get(row.actor_id, "Somebody who is gone")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
 from domain.editing import EditedMeanwhile, mark_of_values
-from domain.errors import NotFound, RuleBroken
+from domain.errors import NotFound, RuleBroken, WordingChanged
 from domain.memberships import ChangedMeanwhile, Days
 from domain.pricing import PriceRule
 from domain.trail_words import Change, Field, Said, Tongue, say_change, why_not_undone

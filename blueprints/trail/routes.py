@@ -5,15 +5,15 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, request
 
 from blueprints.clock import utcnow
-from blueprints.rendering import render, say_price
-from blueprints.security import account_id, current_desk, needs
+from blueprints.rendering import render
+from blueprints.security import current_desk, needs
 from blueprints.trail.pages import PARTS, history_of, page_of
+from blueprints.trail_reader import current_reader
 from domain.errors import RuleBroken
 from domain.trail_words import NOUNS
 from services.trail import (
     OPENS,
     Asked,
-    Reader,
     find_thing,
     list_log,
     list_people,
@@ -21,7 +21,6 @@ from services.trail import (
     may_open,
 )
 from services.undoing import ChangedSince, SavedMeanwhile, undo
-from services.venue_settings import covers_all
 
 bp = Blueprint("trail", __name__, url_prefix="/staff")
 
@@ -29,7 +28,7 @@ bp = Blueprint("trail", __name__, url_prefix="/staff")
 @bp.get("/<site>/trail")
 @needs("SETTINGS_MANAGE", "STAFF_MANAGE")
 def log(site: str) -> Response:
-    reader, asked = _reader(), _asked()
+    reader, asked = current_reader(), _asked()
     kinds = [(key, NOUNS[key].capitalize()) for key in OPENS if may_open(key, reader.rights)]
     return _show(
         "trail/log.html",
@@ -61,7 +60,7 @@ for _about, _rights in OPENS.items():
 
 
 def _undo(about: str, about_id: str) -> Any:
-    reader = _reader()
+    reader = current_reader()
     find_thing(reader, about, about_id)
     entry = _number(request.form.get("entry", ""))
     if entry is None:
@@ -79,7 +78,7 @@ def _undo(about: str, about_id: str) -> Any:
 
 
 def _show_thing(about: str, about_id: str, problem: str = "", *, status: int = 422) -> Response:
-    reader = _reader()
+    reader = current_reader()
     called = find_thing(reader, about, about_id)
     return _show(
         "trail/thing.html",
@@ -105,19 +104,6 @@ def _show(template: str, *, status: int = 200, **context: Any) -> Response:
         history_of=partial(history_of, desk.venue.slug),
         is_personal=True,
         **context,
-    )
-
-
-def _reader() -> Reader:
-    desk = current_desk()
-    venue = desk.venue
-    return Reader(
-        venue.organisation_id,
-        venue.id,
-        venue.zone,
-        lambda minor: say_price(minor, venue.currency, venue.locale),
-        desk.rights,
-        covers_all(venue.organisation_id, account_id() or ""),
     )
 
 
