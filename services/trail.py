@@ -455,8 +455,11 @@ def read_value(kind: str, value: Any) -> Any:
     return ways.get(kind, lambda same: same)(value)
 
 
-def list_folded(entry: AuditEntry) -> dict[str, Change]:
-    """What the deed of an entry did to rows of its kind, each from its first state to its last."""
+def list_folded(entry: AuditEntry, *, whole: bool = False) -> dict[str, Change]:
+    """What the deed of an entry did to rows of its kind, each from its first state to its last.
+
+    By the row's id; `whole` as in `change_of`.
+    """
     rows = db.session.scalars(
         sa.select(AuditEntry)
         .where(
@@ -471,7 +474,7 @@ def list_folded(entry: AuditEntry) -> dict[str, Change]:
     )
     found: dict[str, Change] = {}
     for row in rows:
-        change = change_of(row)
+        change = change_of(row, whole=whole)
         found[row.subject_id] = fold(found.get(row.subject_id), change)
     return found
 

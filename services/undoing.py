@@ -48,7 +48,7 @@ from services.practitioners import (
 from services.price_rules import find_prices, save_rules
 from services.rooms import archive_room, find_room, restore_room, room_values, save_room, save_zone
 from services.session_types import find_type, mark_of_part, save_type, values_of
-from services.trail import Reader, change_of, kind_of, list_folded, may_open, say_names
+from services.trail import Reader, kind_of, list_folded, may_open, say_names
 from services.venue_settings import GROUPS, find_settings, save_settings
 from services.wording import save_wording
 
@@ -98,6 +98,8 @@ class _Undoing:
     reader: Reader
     row: AuditEntry
     change: Change
+    whole: Change
+    """The same with columns of several texts in one piece, as the row has them."""
     now: dt.datetime
 
     @property
@@ -137,10 +139,12 @@ def undo(reader: Reader, thing: tuple[str, str], entry_id: int, *, now: dt.datet
     # Kept as it is, whatever the services roll back.
     for kept in filter(None, (row, row.values)):
         db.session.expunge(kept)
-    change = change_of(row)
+    # One deed may touch a row more than once: it goes back to how the deed found it.
+    change = list_folded(row)[row.subject_id]
     if refusal := why_not_undone(change):
         raise CantBeUndone(refusal)
-    _put_back(_Undoing(reader, row, change, now))
+    whole = list_folded(row, whole=True)[row.subject_id]
+    _put_back(_Undoing(reader, row, change, whole, now))
 
 
 def _put_back(one: _Undoing) -> None:
@@ -168,8 +172,7 @@ def _check_unchanged(one: _Undoing) -> None:
     if one.change.subject == "price_rules":
         return
     table = Base.metadata.tables[one.change.subject]
-    whole = change_of(one.row, whole=True)
-    columns = [table.c[field.name] for field in whole.fields]
+    columns = [table.c[field.name] for field in one.whole.fields]
     owner = table.c.get("organisation_id")
     wanted = [table.c.id == one.id]
     wanted += [owner == one.reader.organisation_id] if owner is not None else []
@@ -178,7 +181,7 @@ def _check_unchanged(one: _Undoing) -> None:
         raise CantBeUndone("It is not there any more.")
     changed = [
         Field(field.name, kind_of(table.c[field.name]), field.after, value)
-        for field, value in zip(whole.fields, found, strict=True)
+        for field, value in zip(one.whole.fields, found, strict=True)
         if field.after != value
     ]
     if changed:
