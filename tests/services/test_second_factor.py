@@ -25,6 +25,7 @@ from services.accounts import find_account, identity_of
 from services.outbox import list_jobs
 from services.second_factor import (
     AlreadyOn,
+    CodesShown,
     NotBegun,
     app_address,
     begin_authenticator,
@@ -205,12 +206,18 @@ def test_of_one_recovery_code_sent_many_times_at_once_one_is_taken(app, ana):
 
 
 def test_new_recovery_codes_end_the_old_ones(ana):
-    fresh = renew_recovery_codes(ana.id, now=LATER)
+    seen = find_second_factor(ana.id, key=KEY).codes_mark
+    fresh = renew_recovery_codes(ana.id, seen=seen, now=LATER)
     with pytest.raises(CodeWrong):
         ana.check(ana.codes[0])
     ana.check(fresh[0])
+    # The same form again makes none, and those that were shown go on opening.
+    for known in (seen, ""):
+        with pytest.raises(CodesShown):
+            renew_recovery_codes(ana.id, seen=known, now=LATER)
+    ana.check(fresh[1])
     with pytest.raises(NotBegun):
-        renew_recovery_codes(make_account("bob@example.com").id, now=NOW)
+        renew_recovery_codes(make_account("bob@example.com").id, seen="", now=NOW)
 
 
 def test_switching_off_forgets_everything_and_tells_once(ana):
