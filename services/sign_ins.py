@@ -120,7 +120,7 @@ def last_signed_in(account_ids: Iterable[str]) -> dict[str, dt.datetime]:
         .where(SignIn.account_id.in_(list(account_ids)))
         .group_by(SignIn.account_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def end_sign_in(sign_in_id: str, account_id: str, *, now: dt.datetime) -> None:
