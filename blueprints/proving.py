@@ -141,7 +141,7 @@ def show_proof(form: ProofForm, *, status: int = 200, next: str | None = None) -
         carried=[] if is_elsewhere else _carried(),
         next=next,
         back=next or _came_from(url_for("account.bookings")),
-        is_file="file" in request.values,
+        is_file=is_elsewhere and "file" in request.values,
         lost_files=any(request.files.values()),
         has_password=has_password(me),
         has_passkey=bool(list_passkeys(me)),
