@@ -15,6 +15,7 @@ from domain.archive import ArchiveFault, read_line
 from domain.errors import RuleBroken
 from domain.words import count
 from models import (
+    AuditEntry,
     IntakeForm,
     Order,
     Session,
@@ -24,7 +25,7 @@ from models import (
     db,
     transaction,
 )
-from models.audit import taking_in, write_arrival
+from models.audit import AUDITED, taking_in, write_arrival
 from services.accounts import fresh_token
 from services.archive_checking import Findings, look_through
 from services.archive_owner import Owner, give_all_rights
@@ -393,10 +394,23 @@ def _check_readable(organisation_id: str) -> None:
             sa.select(IntakeForm).where(IntakeForm.organisation_id == organisation_id)
         ):
             fields_of(form)
+        what = "audit_entries"
+        _check_told(organisation_id)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ArchiveFault(f"data/{what}.jsonl: a row can't be read by the shop.") from error
     finally:
         db.session.expunge_all()
+
+
+def _check_told(organisation_id: str) -> None:
+    """The trail tells of tables that there are; raises KeyError."""
+    for names in db.session.execute(
+        sa.select(AuditEntry.about, AuditEntry.subject)
+        .where(AuditEntry.organisation_id == organisation_id)
+        .distinct()
+    ):
+        for name in names:
+            AUDITED[name]
 
 
 def _plan_reminders(organisation_id: str, now: dt.datetime) -> None:

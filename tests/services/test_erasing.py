@@ -471,7 +471,8 @@ def test_m1_of_a_ledgers_line_only_the_note_can_be_emptied(site):
     take_payment(Till(site.organisation_id, site.id), order.id, amount=100, method="cash",
                  note="by card", now=NOW)  # fmt: skip
     table = LedgerEntry.__table__
-    other = {"amount": 1, "created_at": NOW, "note": "another", "currency": "EUR"}
+    other = {"amount": 1, "created_at": NOW, "note": "another", "currency": "EUR",
+             "fee_number": 7}  # fmt: skip
     for column in table.columns:
         with pytest.raises(sa.exc.DBAPIError, match="append only"), transaction():
             db.session.execute(
