@@ -227,10 +227,8 @@ def test_erasing_shows_what_it_touches_and_asks_first(maren, make, house):
     url = at(house, "/erasure")
     page = maren.get(url)
     assert "archive" not in page.text("main")
-    now = read_clock()
-    make(
-        lambda: save(Archive(organisation_id=house["organisation"], created_at=now, expires_at=now))
-    )
+    own = {"organisation_id": house["organisation"]}
+    make(lambda: save(Archive(**own, created_at=read_clock(), expires_at=read_clock())))
     page = maren.get(url)
     assert "1 archive of the whole organisation deleted" in page.text("main")
     assert "1 order without a name" in page.text("main")
