@@ -86,10 +86,15 @@ def _site(spec: Spec, columns: Collection[str], row: str) -> str:
 
 def _about(table: str, spec: Spec, row: str) -> tuple[str, str, str, str]:
     """SQL for what the entry is about, whose id, which table, which row."""
-    parent, column = spec.about or (table, "id")
+    parent, column = spec.about or (table, spec.key)
     if spec.links:
         return f"'{parent}'", f"{row}.{column}", f"'{parent}'", f"{row}.{column}"
-    return f"'{parent}'", f"{row}.{column}", f"'{table}'", f"{row}.id"
+    thing, its_id = f"'{parent}'", f"{row}.{column}"
+    if spec.or_about:
+        other, named = spec.or_about
+        thing = f"CASE WHEN {its_id} IS NULL THEN '{other}' ELSE {thing} END"
+        its_id = f"COALESCE({its_id}, {row}.{named})"
+    return thing, its_id, f"'{table}'", f"{row}.{spec.key}"
 
 
 # SQLite
@@ -135,7 +140,8 @@ class _Written:
             yield self._trigger("made", "INSERT", "NEW", "'changed'", "'{}'", self._link("NEW"))
             yield self._trigger("removed", "DELETE", "OLD", "'changed'", self._link("OLD"), "'{}'")
             return
-        yield self._trigger("made", "INSERT", "NEW", "'made'", "'{}'", "'{}'", self._loud("NEW"))
+        told = self._whole("NEW", spec.told)
+        yield self._trigger("made", "INSERT", "NEW", "'made'", "'{}'", told, self._loud("NEW"))
         if spec.made_only:
             return
         yield self._update()
@@ -370,7 +376,9 @@ def _row_deeds(table: str, spec: Spec, columns: Sequence[str]) -> str:
     quiet = (spec.quiet or "false").format(row="NEW")
     is_draft = (spec.draft or "false").format(row="NEW")
     was_draft = (spec.draft or "false").format(row="OLD")
-    made = _write(table, spec, columns, "NEW", "made", empty, empty)
+    pairs = ", ".join(f"'{name}', NEW.{_quoted(name)}" for name in spec.told)
+    told = f"jsonb_build_object({pairs})"
+    made = _write(table, spec, columns, "NEW", "made", empty, told)
     changed = _write(table, spec, columns, "NEW", "changed", "to_jsonb(OLD)", "to_jsonb(NEW)")
     removed = _write(table, spec, columns, "OLD", "removed", "to_jsonb(OLD)", empty)
     return f"""
