@@ -33,6 +33,7 @@ from models import (
     AuditValues,
     Base,
     Customer,
+    FormerCustomer,
     Order,
     Session,
     SessionBooking,
@@ -135,9 +136,10 @@ def list_trail(
 ) -> Trail:
     """What was done to these things (a table and an id each), newest first; constant queries.
 
-    Of an order with its bookings.
+    Of an order with its bookings, of a customer with all that were merged into them.
     """
     things = [*things, *_bookings_of(reader, [key for table, key in things if table == "orders"])]
+    things += _formers_of(reader, [key for table, key in things if table == "customers"])
     about: dict[str, list[str]] = defaultdict(list)
     for table, row_id in things:
         about[table].append(row_id)
@@ -226,6 +228,18 @@ def _bookings_of(reader: Reader, order_ids: Sequence[str]) -> list[tuple[str, st
         )
     )
     return [("session_bookings", booking_id) for booking_id in found]
+
+
+def _formers_of(reader: Reader, customer_ids: Sequence[str]) -> list[tuple[str, str]]:
+    if not customer_ids:
+        return []
+    found = db.session.scalars(
+        sa.select(FormerCustomer.id).where(
+            FormerCustomer.organisation_id == reader.organisation_id,
+            FormerCustomer.customer_id.in_(customer_ids),
+        )
+    )
+    return [("customers", former_id) for former_id in found]
 
 
 def _stands(reader: Reader, about: str, thing_id: str) -> bool:
