@@ -11,7 +11,16 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from domain.fees import TOLD_AFTER, Charged, Coming, FeeRules, fee_of, may_waive, settle
+from domain.fees import (
+    TOLD_AFTER,
+    Charged,
+    Coming,
+    FeeRules,
+    fee_of,
+    is_late,
+    may_waive,
+    settle,
+)
 from domain.visits import Visit
 from domain.words import say_time, say_weekday_short
 from models import LedgerEntry, SessionBooking, db, new_object_id
@@ -43,6 +52,12 @@ def find_standing_fees(organisation_id: str, booking_ids: Collection[str]) -> di
         row.booking_id or "": Charged(row.id, row.fee or "", row.amount, row.created_at)
         for row in rows
     }
+
+
+def find_late_fee(booking: SessionBooking, *, now: dt.datetime) -> int:
+    """What checking in now would charge for being late, in minor units; 0 for nothing."""
+    rules = rules_of(booking)
+    return rules.late * booking.places if is_late(rules, _coming(booking), now) else 0
 
 
 def settle_fee(
