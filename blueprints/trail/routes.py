@@ -84,7 +84,7 @@ def _show_thing(about: str, about_id: str, problem: str = "") -> Response:
         trail=list_trail(reader, [(about, about_id)], before=_before()),
         called=called,
         noun=NOUNS[about],
-        back=page_of(current_desk().venue.slug, about, about_id),
+        back=page_of(current_desk().venue.slug, about, about_id, covers_all=reader.sees_all),
         about=about,
         about_id=about_id,
         problem=problem,
@@ -99,7 +99,7 @@ def _show(template: str, *, status: int = 200, **context: Any) -> Response:
         status=status,
         desk=desk,
         venue=desk.venue,
-        page_of=partial(page_of, desk.venue.slug),
+        page_of=partial(page_of, desk.venue.slug, covers_all=_sees_all()),
         history_of=partial(history_of, desk.venue.slug),
         is_personal=True,
         **context,
@@ -115,8 +115,12 @@ def _reader() -> Reader:
         venue.zone,
         lambda minor: say_price(minor, venue.currency, venue.locale),
         desk.rights,
-        covers_all(venue.organisation_id, account_id() or ""),
+        _sees_all(),
     )
+
+
+def _sees_all() -> bool:
+    return covers_all(current_desk().venue.organisation_id, account_id() or "")
 
 
 def _asked() -> Asked:
