@@ -10,6 +10,7 @@ from blueprints.security import account_id, current_desk, needs
 from blueprints.trail.pages import PARTS, history_of, page_of
 from domain.errors import RuleBroken
 from domain.trail_words import NOUNS
+from services.staff_rights import find_grants
 from services.trail import (
     OPENS,
     Asked,
@@ -21,7 +22,6 @@ from services.trail import (
     may_open,
 )
 from services.undoing import ChangedSince, undo
-from services.venue_settings import covers_all
 
 bp = Blueprint("trail", __name__, url_prefix="/staff")
 
@@ -109,13 +109,14 @@ def _show(template: str, *, status: int = 200, **context: Any) -> Response:
 def _reader() -> Reader:
     desk = current_desk()
     venue = desk.venue
+    held = find_grants(venue.organisation_id, account_id() or "")
     return Reader(
         venue.organisation_id,
         venue.id,
         venue.zone,
         lambda minor: say_price(minor, venue.currency, venue.locale),
         desk.rights,
-        covers_all(venue.organisation_id, account_id() or ""),
+        frozenset(right for where, right in held if where is None),
     )
 
 
