@@ -1,6 +1,7 @@
 """What somebody with the source and bad intentions tries at the newer doors."""
 
 import datetime as dt
+from urllib.parse import quote
 
 import pytest
 from factories import fetch, make_order, make_session, make_site, make_staff, make_type, save
@@ -58,7 +59,7 @@ def test_a_browser_that_ends_itself_forgets_what_the_desk_kept_in_it(sana):
     with sana.client.session_transaction() as visit:
         here = visit["_user_id"].split(".")[2]
     answer = sana.post(f"/account/browsers/{here}/end", {}, 303).response
-    assert answer.headers["Clear-Site-Data"] == '"storage"'
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
     assert "sign-in?next" in sana.get("/account/", 303).response.headers["Location"]
 
 
@@ -68,3 +69,17 @@ def test_a_tap_pressed_now_counts_from_now_whatever_it_says(sana, house, make):
     sana.post(url, {"set": "true", "key": "k1", "ago": "3600"}, 303)
     arrived = make(lambda: fetch(SessionBooking, house["bath"]["booking"]).checked_in_at)
     assert make(read_clock) - arrived < dt.timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("typed", ["csrf-token-stands-here", "<csrf-token>", "&lt;csrf-token&gt;"])
+def test_what_people_write_is_never_taken_for_the_place_of_a_token(sana, typed):
+    """Else a name that staff save again would hold their own token, for everybody to read."""
+    page = sana.get("/staff/bath/find?q=" + quote(typed))
+    assert page.one("main input[name=q]")["value"] == typed
+    token = page.all("form[action$='/sign-out'] input[name=csrf_token]")[0]["value"]
+    sana.post("/staff/sign-out", {"csrf_token": token}, 303)
+
+
+def test_making_a_kiosk_leaves_no_page_of_the_desk_to_go_back_to(sana):
+    answer = sana.post("/staff/bath/kiosks", {"name": "Front door"}, 303).response
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
