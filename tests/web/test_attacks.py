@@ -3,13 +3,17 @@
 import datetime as dt
 from urllib.parse import quote
 
+import pyotp
 import pytest
+import sqlalchemy as sa
 from factories import fetch, make_order, make_session, make_site, make_staff, make_type, save
 
 from blueprints.clock import read_clock
-from models import Organisation, SessionBooking, StaffGrant
+from models import Account, Organisation, SessionBooking, StaffGrant, db
 from services.checkout import find_order
+from services.second_factor import begin_authenticator, confirm_authenticator, find_unconfirmed_key
 
+KEY = "a key for tests"
 SETTINGS, DESK, ORDERS = "SETTINGS_MANAGE", "RESERVATIONS_MANAGE", "ORDERS_MANAGE"
 
 
@@ -83,3 +87,23 @@ def test_what_people_write_is_never_taken_for_the_place_of_a_token(sana, typed):
 def test_making_a_kiosk_leaves_no_page_of_the_desk_to_go_back_to(sana):
     answer = sana.post("/staff/bath/kiosks", {"name": "Front door"}, 303).response
     assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+
+
+def test_no_password_stands_in_the_page_that_asks_who_is_there(visitor, house, make):
+    def with_app():
+        sana = db.session.scalars(
+            sa.select(Account.id).where(Account.email_key == "sana@example.com")
+        ).one()
+        now = read_clock()
+        begin_authenticator(sana, key=KEY, now=now)
+        shows = pyotp.TOTP(find_unconfirmed_key(sana, key=KEY))
+        confirm_authenticator(sana, shows.at(now), key=KEY, now=now)
+
+    visitor.sign_in("sana@example.com", "thermal-waters", "/staff/sign-in")
+    make(with_app)
+    with visitor.client.session_transaction() as visit:
+        visit["proved_at"] = (make(read_clock) - dt.timedelta(hours=1)).isoformat()
+    typed = {"current": "thermal-waters", "password": "river stones at dusk"}
+    page = visitor.post("/account/password", typed, 403)
+    assert "Is it you?" in page.text("h1")
+    assert not [word for word in typed.values() if word in page.html]
