@@ -32,7 +32,8 @@ from services.passkeys import list_passkeys
 from services.second_factor import check_code, has_second_step
 from services.sign_in import prove_password
 
-OWN_FIELDS = ("csrf_token", "proof_password", "proof_code")
+OWN_FIELDS = ("csrf_token", "proof_password", "proof_code", "current")
+"""Never carried along; `current` is what the form of a new password calls the old one."""
 
 
 class ProofForm(Form):

@@ -12,7 +12,7 @@ from blueprints.forms import Form
 from blueprints.proving import proved_anew
 from blueprints.rendering import render
 from blueprints.security import SIGNED_IN, account_id, needs
-from blueprints.signing_in import installation_key
+from blueprints.signing_in import installation_key, sign_out
 from domain.browsers import say_ago
 from domain.errors import RuleBroken
 from domain.second_factor import FEW_LEFT, NAME_LENGTH, in_groups
@@ -153,6 +153,7 @@ def end_others() -> Any:
 def end_browser(sign_in_id: str) -> Any:
     end_sign_in(sign_in_id, account_id() or "", now=utcnow())
     if sign_in_id == current_user.sign_in_id:
+        sign_out()
         return redirect(url_for("account.sign_in"), code=303)
     flash("That browser is signed out.", "ok")
     return redirect(url_for("account.security"), code=303)

@@ -119,7 +119,8 @@ def test_a_scanned_ticket_needs_no_name_and_a_press_twice_is_one(kiosk, house, m
 
 def test_one_booking_is_shown_and_nothing_of_it_but_what_the_guest_must_know(kiosk, house):
     ask(kiosk, house["ana"]["ref"], "Reyes")
-    html = kiosk.get(SHOWN).html
+    # The digest in the addresses of files may hold any two figures.
+    html = re.sub(r"/static/\w+/", "/static/", kiosk.get(SHOWN).html)
     own = house["ana"]
     secret = ("ana@example.com", own["id"], own["secret"], own["code"], own["session"], own["ref"])
     for trace in (*secret, "Kapoor", "Near", "£"):
