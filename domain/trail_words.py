@@ -61,6 +61,8 @@ _LABELS = {
     "max_advance_bookings_interval": "time ahead that booking opens",
     "min_advance_bookings_interval": "time ahead that booking closes",
     "include_pricing_on_calendar": "prices on the calendar",
+    "charged": "sum charged",
+    "adjusted": "sum adjusted",
     "hold_minutes": "minutes that a basket holds places",
     "offer_minutes": "minutes that an offered place is kept",
     "late_after_minutes": "minutes until somebody is late",

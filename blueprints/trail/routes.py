@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, request
 
 from blueprints.clock import utcnow
-from blueprints.rendering import render, say_price
+from blueprints.rendering import render, say_amount, say_price
 from blueprints.security import account_id, current_desk, needs
 from blueprints.trail.pages import PARTS, history_of, page_of
 from domain.errors import RuleBroken
@@ -113,7 +113,7 @@ def _reader() -> Reader:
         venue.organisation_id,
         venue.id,
         venue.zone,
-        lambda minor: say_price(minor, venue.currency, venue.locale),
+        lambda minor: (say_price if minor else say_amount)(minor, venue.currency, venue.locale),
         desk.rights,
         covers_all(venue.organisation_id, account_id() or ""),
     )
