@@ -31,7 +31,7 @@ def person(name: str, then: str = "") -> Callable:
 def with_ticks(page: Page, shop) -> None:
     person("Maren")(page, shop)
     page.locator(".mixture summary").nth(1).click()
-    expect(page.get_by_text("Own mixture”").first).to_be_visible()
+    expect(page.locator(".mixture[open] .ticks").first).to_be_visible()
 
 
 def saved_meanwhile(page: Page, shop) -> None:

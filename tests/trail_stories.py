@@ -46,7 +46,7 @@ def log(page: Page, shop) -> None:
 def chosen(page: Page, shop) -> None:
     """What one colleague did to rooms."""
     log(page, shop)
-    page.get_by_label("Who", exact=True).select_option(label="Imogen Hale")
+    page.get_by_label("Who", exact=True).select_option(label="Imogen Hartley-Ferreira")
     page.get_by_label("What", exact=True).select_option(label="Room")
     page.get_by_role("button", name="Show", exact=True).click()
     expect(page).to_have_url(re.compile("kind=rooms"))

@@ -37,7 +37,8 @@ WHAT = {
 }
 """Dark changes colours alone, so only what is said of colours is asked again."""
 
-RUN_AXE = "(what) => axe.run(document, {resultTypes: ['violations'], preload: false, runOnly: what})"
+RUN_AXE = """(what) =>
+    axe.run(document, {resultTypes: ["violations"], preload: false, runOnly: what})"""
 STAND_STILL = "window.setInterval = () => 0"
 HEIGHT = "Math.max(document.documentElement.scrollHeight, 844)"
 OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
