@@ -646,7 +646,7 @@ def signed_in(browser: Browser, shop: Shop) -> Callable[[str], Any]:
             page.goto(f"/{door}/sign-in")
             page.get_by_label("mail").fill(email)
             page.get_by_label("Password").fill(PASSWORDS[email])
-            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("button", name="Sign in", exact=True).click()
             expect(page).not_to_have_url(re.compile("sign-in"))
             kept[email] = context.storage_state()
             context.close()
