@@ -146,7 +146,7 @@ def refused_at(door: str, password: str) -> Callable:
         page.goto(door)
         page.get_by_label("mail").fill("nobody@example.com")
         page.get_by_label("Password").fill(password)
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         expect(page.get_by_role("alert")).to_be_visible()
 
     return come
