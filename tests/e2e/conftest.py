@@ -317,7 +317,7 @@ class Shop:
                     return url.path + f"?{url.query}" * bool(url.query)
         raise LookupError(f"No letter to {email} has a button")
 
-    def running_session(self) -> Slot:
+    def running_session(self, capacity: int = 8) -> Slot:
         """A session that began half an hour ago, made for one story."""
         with self.app.app_context():
             now = read_clock()
@@ -327,8 +327,10 @@ class Shop:
             ).one()
             local = to_local(now, fetch(Site, kind.site_id).zoneinfo)
             start = local.replace(tzinfo=None) - dt.timedelta(minutes=30)
-            row = make_session(kind, local_start=start.replace(second=0, microsecond=0))
-            row = Slot(row.id, kind.slug, start.date(), 8, 8, "", "")
+            row = make_session(
+                kind, local_start=start.replace(second=0, microsecond=0), capacity=capacity
+            )
+            row = Slot(row.id, kind.slug, start.date(), capacity, capacity, "", "")
             db.session.remove()
             return row
 

@@ -18,7 +18,7 @@ PARTIES = {"Ada Lark": 1, "Basil Moor": 2, "Cleo Finch": 1, "Elias Tern": 1, "Fl
 @pytest.fixture
 def slot(shop):
     """A session that runs, with everybody still to come; no-shows of one party cost a fee."""
-    slot = shop.running_session()
+    slot = shop.running_session(capacity=12)
     orders = {name: shop.book(slot, name, guests) for name, guests in PARTIES.items()}
     with shop.app.app_context(), transaction():
         item = fetch(SessionBooking, id_of(shop, orders["Basil Moor"])).order_item

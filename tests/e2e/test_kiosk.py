@@ -72,7 +72,7 @@ def test_a_day_of_a_kiosk(tablet, staff, shop, complaints):
 
     # By reference and last name.
     ask(tablet, reference.lower(), "sedge")
-    greets(tablet, "Hello, Ottoline.")
+    greets(tablet, "Hello, Ottoline Sedge.")
     expect(tablet.locator("body")).not_to_contain_text("Rufus")
     tablet.get_by_role("button", name="Check in all 2").click()
     expect(tablet.get_by_text("You’re checked in")).to_be_visible()
@@ -87,13 +87,13 @@ def test_a_day_of_a_kiosk(tablet, staff, shop, complaints):
     expect(tablet.get_by_label("Booking reference")).to_be_focused()
     tablet.keyboard.type(code)
     tablet.keyboard.press("Enter")
-    greets(tablet, "Hello, Rufus.")
+    greets(tablet, "Hello, Rufus Alder.")
     # Whoever reads slowly may have more time; left alone, it goes back without checking in.
     tablet.clock.fast_forward("00:50")
     expect(tablet.locator("[data-closing-warn]")).to_contain_text("I need more time")
     tablet.get_by_role("button", name="I need more time").click()
     expect(tablet.locator("[data-closing-warn]")).to_be_empty()
-    greets(tablet, "Hello, Rufus.")
+    greets(tablet, "Hello, Rufus Alder.")
     tablet.clock.fast_forward("01:05")
     is_at_the_start(tablet)
 
@@ -107,7 +107,7 @@ def test_a_day_of_a_kiosk(tablet, staff, shop, complaints):
     expect(tablet).to_have_url(re.compile("/staff/sign-in"))
     tablet.goto("/kiosk/stillwater-bath")
     ask(tablet, reference, "Sedge")
-    greets(tablet, "Thank you, Ottoline.")
+    greets(tablet, "Thank you, Ottoline Sedge.")
     desk.goto(f"{STAFF}/kiosks")
     desk.get_by_role("button", name="Sign out Front door").click()
     expect(desk.get_by_text("Front door is signed out")).to_be_visible()
