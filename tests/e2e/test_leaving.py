@@ -11,7 +11,7 @@ from models import db
 
 OWNER = "owner@example.com"
 WORD = "thermal-waters"
-RIGHTS = {"SETTINGS_MANAGE", "STAFF_MANAGE", "RESERVATIONS_MANAGE"}
+RIGHTS = {"SETTINGS_MANAGE", "STAFF_MANAGE", "RESERVATIONS_MANAGE", "ORDERS_MANAGE"}
 NAMES = ("Ada Lark", "Basil Moor", "Cleo Finch")
 
 
