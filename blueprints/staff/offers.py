@@ -6,7 +6,7 @@ from blueprints.clock import utcnow
 from blueprints.links import read_link
 from blueprints.rendering import render
 from blueprints.security import PUBLIC, account_id, count_try, hash_address, needs
-from blueprints.signing_in import begin_visit, note_proof
+from blueprints.signing_in import BY_PASSWORD, begin_visit, note_proof
 from blueprints.staff.area import bp
 from blueprints.staff.forms import JoinForm
 from blueprints.staff.letters import PURPOSE
@@ -52,7 +52,7 @@ def accept_offer(token: str) -> Any:
         form.refuse(broken)
         return _show(token, found, form, status=422)
     begin_visit(person, remember=False)
-    note_proof()
+    note_proof(BY_PASSWORD)
     return _begin()
 
 
