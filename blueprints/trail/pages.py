@@ -17,10 +17,14 @@ _PAGES = {
     "zones": ("setup.one_zone", "zone_id"),
 }
 _LISTS = {
+    "accounts": "staff.people",
+    "api_tokens": "staff.tokens",
+    "kiosks": "kiosk.kiosks",
     "membership_types": "people.memberships",
     "organisations": "setup.organisation",
     "private_links": "links.links",
     "sites": "setup.settings",
+    "staff_invitations": "staff.invitations",
 }
 
 
@@ -40,11 +44,14 @@ def page_of(site: str, about: str, about_id: str, *, covers_all: bool) -> str:
 
 PARTS = {
     "accounts": "account_id",
+    "api_tokens": "token_id",
+    "kiosks": "kiosk_id",
     "membership_types": "membership_type_id",
     "organisations": "organisation_id",
     "private_links": "link_id",
     "session_bookings": "booking_id",
     "sites": "venue_id",
+    "staff_invitations": "invitation_id",
     **{about: part for about, (_, part) in _PAGES.items()},
 }
 """What an id of each is called in an address."""
