@@ -10,6 +10,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from domain.errors import NotFound
 from domain.fees import Charged, check_waivable, waivable_until
+from domain.finding import fold
 from domain.ledger import MAX_NOTE
 from domain.local_time import local_day, to_utc
 from domain.overrides import say_overridden
@@ -204,7 +205,8 @@ def find_roster(organisation_id: str, site_id: str, session_id: str, *, now: dt.
         for it in sold
     ]
     held = sum(b.places for b in bookings if b.status in ("new", "in_progress"))
-    ordered = tuple(sorted(lines, key=lambda line: line.name.casefold()))
+    # As people look names up: Ángela stands with Angela, not after Zoe.
+    ordered = tuple(sorted(lines, key=lambda line: (fold(line.name), line.name)))
     waits: tuple[WaitingLine, ...] = ()
     if count_waiting(organisation_id, session_id):
         waits = list_waiting(organisation_id, site_id, session_id, now=now).lines
