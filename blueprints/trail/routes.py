@@ -1,16 +1,17 @@
 import datetime as dt
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, request
 
 from blueprints.clock import utcnow
-from blueprints.rendering import render, say_price
-from blueprints.security import account_id, current_desk, needs
+from blueprints.rendering import render
+from blueprints.security import current_desk, needs
 from blueprints.trail.pages import PARTS, history_of, page_of
+from blueprints.trail_reader import current_reader
 from domain.errors import RuleBroken
 from domain.trail_words import NOUNS
-from services.staff_rights import find_grants
 from services.trail import (
     OPENS,
     Asked,
@@ -21,7 +22,10 @@ from services.trail import (
     list_trail,
     may_open,
 )
-from services.undoing import ChangedSince, undo
+from services.undoing import ChangedSince, SavedMeanwhile, undo
+
+MAKES_VENUES = "SETTINGS_MANAGE"
+"""Held at all sites it opens the pages of the whole organisation."""
 
 bp = Blueprint("trail", __name__, url_prefix="/staff")
 
@@ -29,7 +33,7 @@ bp = Blueprint("trail", __name__, url_prefix="/staff")
 @bp.get("/<site>/trail")
 @needs("SETTINGS_MANAGE", "STAFF_MANAGE")
 def log(site: str) -> Response:
-    reader, asked = _reader(), _asked()
+    reader, asked = current_reader(), _asked()
     kinds = [(key, NOUNS[key].capitalize()) for key in OPENS if may_open(key, reader.rights)]
     return _show(
         "trail/log.html",
@@ -61,7 +65,7 @@ for _about, _rights in OPENS.items():
 
 
 def _undo(about: str, about_id: str) -> Any:
-    reader = _reader()
+    reader = current_reader()
     find_thing(reader, about, about_id)
     entry = _number(request.form.get("entry", ""))
     if entry is None:
@@ -70,25 +74,29 @@ def _undo(about: str, about_id: str) -> Any:
         undo(reader, (about, about_id), entry, now=utcnow())
     except ChangedSince as changed:
         return _show("trail/refused.html", status=409, broken=changed)
+    except SavedMeanwhile as broken:
+        return _show_thing(about, about_id, broken.sentence, status=409)
     except RuleBroken as broken:
         return _show_thing(about, about_id, broken.sentence)
     flash("Undone. It is as it was before.")
     return redirect(history_of(current_desk().venue.slug, about, about_id), code=303)
 
 
-def _show_thing(about: str, about_id: str, problem: str = "") -> Response:
-    reader = _reader()
+def _show_thing(about: str, about_id: str, problem: str = "", *, status: int = 422) -> Response:
+    reader = current_reader()
     called = find_thing(reader, about, about_id)
     return _show(
         "trail/thing.html",
         trail=list_trail(reader, [(about, about_id)], before=_before()),
         called=called,
         noun=NOUNS[about],
-        back=page_of(current_desk().venue.slug, about, about_id),
+        back=page_of(
+            current_desk().venue.slug, about, about_id, covers_all=MAKES_VENUES in reader.everywhere
+        ),
         about=about,
         about_id=about_id,
         problem=problem,
-        status=422 if problem else 200,
+        status=status if problem else 200,
     )
 
 
@@ -99,25 +107,18 @@ def _show(template: str, *, status: int = 200, **context: Any) -> Response:
         status=status,
         desk=desk,
         venue=desk.venue,
-        page_of=partial(page_of, desk.venue.slug),
+        page_of=partial(
+            page_of, desk.venue.slug, covers_all=MAKES_VENUES in current_reader().everywhere
+        ),
         history_of=partial(history_of, desk.venue.slug),
         is_personal=True,
         **context,
     )
 
 
-def _reader() -> Reader:
-    desk = current_desk()
-    venue = desk.venue
-    held = find_grants(venue.organisation_id, account_id() or "")
-    return Reader(
-        venue.organisation_id,
-        venue.id,
-        venue.zone,
-        lambda minor: say_price(minor, venue.currency, venue.locale),
-        desk.rights,
-        frozenset(right for where, right in held if where is None),
-    )
+def _page_of(reader: Reader) -> Callable[[str, str], str]:
+    slug = current_desk().venue.slug
+    return partial(page_of, slug, covers_all=MAKES_VENUES in reader.everywhere)
 
 
 def _asked() -> Asked:
