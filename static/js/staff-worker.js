@@ -13,6 +13,7 @@ const WHO = "/staff/-/who";
 const PATIENCE = 5000;
 const FRESH = 5 * 60 * 1000;
 const AWAY = [502, 503, 504];
+const GONE = [403, 404, 410]; /* this person may not read it any more: what was kept goes, too */
 let turn = 0;
 let known = Promise.resolve(); /* whose pages they are: asked before the first is kept */
 
@@ -64,7 +65,7 @@ async function answerPage(event, url) {
   try {
     const answer = await (kept ? inTime(asked) : asked);
     if (!AWAY.includes(answer.status)) {
-      event.waitUntil(keepAnswer(answer.clone(), url, turn));
+      event.waitUntil(GONE.includes(answer.status) ? forget(url) : keepAnswer(answer.clone(), url, turn));
       return answer;
     }
     return kept ? await marked(kept) : answer;
@@ -80,6 +81,10 @@ async function findPage(url) {
   const pages = await caches.open(PAGES);
   const kept = await pages.match(url.pathname, { ignoreVary: true });
   return kept && Number(kept.headers.get("X-Kept-Until")) > Date.now() ? kept : undefined;
+}
+
+async function forget(url) {
+  await (await caches.open(PAGES)).delete(url.pathname, { ignoreVary: true });
 }
 
 /* The page says itself that it is a kept one: offline.js reads when it was true. */

@@ -29,7 +29,7 @@ from factories import (
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from playwright.sync_api import Error as PlaywrightError
 
-from models import IdempotencyKey, SessionBooking, SessionType, db
+from models import Account, IdempotencyKey, SessionBooking, SessionType, StaffGrant, db
 from services.desk import set_no_show
 
 NAMES = [f"Guest {word}" for word in "Ash Bay Cliff Dale Elm Fen Glen Heath Isle Jetty".split()] + [
@@ -133,6 +133,18 @@ class House:
         with self.app.app_context():
             now = NOW + dt.timedelta(seconds=time.time() - self.started_at)
             set_no_show(*self.place, self.bookings[name], missed=True, now=now)
+            db.session.remove()
+
+    def take_rights_away(self, name: str) -> None:
+        """Somebody who manages staff ends what this colleague may do."""
+        with self.app.app_context():
+            theirs = sa.select(Account.id).where(Account.email_key == f"{name}@example.com")
+            db.session.execute(
+                sa.delete(StaffGrant).where(
+                    StaffGrant.organisation_id == self.place[0], StaffGrant.account_id.in_(theirs)
+                )
+            )
+            db.session.commit()
             db.session.remove()
 
     def _ask(self, query: Any) -> int:
@@ -353,3 +365,15 @@ def test_a_page_that_was_not_kept_says_so_and_lists_those_that_were(house, desk)
     expect(page.locator(".rs")).to_have_count(3)
     house.start()
     all_is_well(page)
+
+
+def test_who_may_not_read_a_page_any_more_has_none_of_it_kept(house, desk):
+    page = desk("imogen")
+    house.take_rights_away("imogen")
+    page.goto(house.roster)
+    expect(page.locator("body")).not_to_contain_text(NAMES[0])
+    page.wait_for_function("path => caches.match(path).then((kept) => !kept)", arg=house.roster)
+    house.stop()
+    page.goto(house.roster)
+    expect(page.locator("body")).not_to_contain_text(NAMES[0])
+    house.start()
