@@ -1,13 +1,15 @@
 """The trail: who changed what, when, from where, and why; written by triggers (ADR 20)."""
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.acting import KINDS, state
+from models.acting import KINDS, read_fact, state
 from models.base import Base, db, one_of
 
 ACTS = ("made", "changed", "removed")
@@ -256,8 +258,11 @@ AUDITED: dict[str, Spec] = {
     "session_types": Spec(skipped=("revision", "updated_at"), secret=("link_key",)),
     # The counters repeat what bookings and links say. What a series makes is told by the series,
     # which is in the trail: a line for each of its thousand sessions would say nothing more.
+    # Why one was cancelled may name who asked for it.
     "sessions": Spec(
         skipped=("places_taken", "parties_taken", "places_kept", "updated_at"),
+        personal=("cancel_reason",),
+        of_person=True,
         quiet="{row}.recurrence_group_id IS NOT NULL",
     ),
     "sites": Spec(site="{row}.id", skipped=("revision",)),
@@ -294,3 +299,53 @@ def erasing() -> None:
     state("erasing", 1)
     if db.session.connection().dialect.name == "postgresql":
         db.session.execute(sa.text("SELECT set_config('sundial.erasing', 'yes', true)"))
+
+
+@contextmanager
+def taking_in() -> Iterator[None]:
+    """Rows that are made in the block bring their own history: nothing is written about them.
+
+    Only for an archive that is taken in. What guards the trail itself stays as it is, and the
+    transaction that fails in here is not one to go on with.
+    """
+    _set_importing(is_on=True)
+    yield
+    _set_importing(is_on=False)
+
+
+def _set_importing(*, is_on: bool) -> None:
+    state("importing", int(is_on))
+    if db.session.connection().dialect.name == "postgresql":
+        value = "yes" if is_on else "no"
+        db.session.execute(
+            sa.text("SELECT set_config('sundial.importing', :value, true)"), {"value": value}
+        )
+
+
+def write_arrival(organisation_id: str, why: str, *, now: dt.datetime) -> None:
+    """The one entry of a whole organisation that was taken in: who did it, and from what."""
+    facts = {
+        "actor_kind": "kind",
+        "actor_id": "id",
+        "actor_name": "name",
+        "door": "door",
+        "address": "address",
+        "request_id": "request",
+        "deed_id": "deed",
+    }
+    db.session.add(
+        AuditEntry(
+            organisation_id=organisation_id,
+            at=now,
+            act="made",
+            about="organisations",
+            about_id=organisation_id,
+            subject="organisations",
+            subject_id=organisation_id,
+            before={},
+            after={},
+            why=why,
+            **{name: read_fact(fact) or "" for name, fact in facts.items()},
+        )
+    )
+    db.session.flush()

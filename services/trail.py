@@ -33,6 +33,7 @@ from models import (
     AuditValues,
     Base,
     Customer,
+    FormerCustomer,
     Order,
     Session,
     SessionBooking,
@@ -105,7 +106,8 @@ class Trail:
 class Reader:
     """Who reads: their organisation, their site, its zone, how it says money, their rights.
 
-    `sees_all`: a right at all sites, so that other sites' entries are theirs to read, too.
+    `everywhere`: rights that they hold at all sites, so that other sites' entries of what these
+    open are theirs to read, too.
     """
 
     organisation_id: str
@@ -113,7 +115,7 @@ class Reader:
     zone: ZoneInfo
     money: Callable[[int], str]
     rights: Collection[str] = ()
-    sees_all: bool = False
+    everywhere: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +137,10 @@ def list_trail(
 ) -> Trail:
     """What was done to these things (a table and an id each), newest first; constant queries.
 
-    Of an order with its bookings.
+    Of an order with its bookings, of a customer with all that were merged into them.
     """
     things = [*things, *_bookings_of(reader, [key for table, key in things if table == "orders"])]
+    things += _formers_of(reader, [key for table, key in things if table == "customers"])
     about: dict[str, list[str]] = defaultdict(list)
     for table, row_id in things:
         about[table].append(row_id)
@@ -228,6 +231,18 @@ def _bookings_of(reader: Reader, order_ids: Sequence[str]) -> list[tuple[str, st
     return [("session_bookings", booking_id) for booking_id in found]
 
 
+def _formers_of(reader: Reader, customer_ids: Sequence[str]) -> list[tuple[str, str]]:
+    if not customer_ids:
+        return []
+    found = db.session.scalars(
+        sa.select(FormerCustomer.id).where(
+            FormerCustomer.organisation_id == reader.organisation_id,
+            FormerCustomer.customer_id.in_(customer_ids),
+        )
+    )
+    return [("customers", former_id) for former_id in found]
+
+
 def _stands(reader: Reader, about: str, thing_id: str) -> bool:
     """Whether there is such a row of this site, or of the organisation where it has no site."""
     if about == "accounts":
@@ -255,8 +270,14 @@ def _stands(reader: Reader, about: str, thing_id: str) -> bool:
 
 def _of_reader(reader: Reader) -> list[sa.ColumnElement[bool]]:
     wanted: list[sa.ColumnElement[bool]] = [AuditEntry.organisation_id == reader.organisation_id]
-    if not reader.sees_all:
-        wanted.append(sa.or_(AuditEntry.site_id.is_(None), AuditEntry.site_id == reader.site_id))
+    whole = [about for about in OPENS if may_open(about, reader.everywhere)]
+    wanted.append(
+        sa.or_(
+            AuditEntry.site_id.is_(None),
+            AuditEntry.site_id == reader.site_id,
+            AuditEntry.about.in_(whole),
+        )
+    )
     return wanted
 
 
