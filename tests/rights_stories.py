@@ -30,7 +30,7 @@ def person(name: str, then: str = "") -> Callable:
 
 def with_ticks(page: Page, shop) -> None:
     person("Maren")(page, shop)
-    page.locator(".mixture summary").nth(1).click()
+    page.locator(".mixture:not([open]) summary").first.click()
     expect(page.locator(".mixture[open] .ticks").first).to_be_visible()
 
 
