@@ -32,10 +32,13 @@ from domain.pictures import widths_of
 ROOT = Path(__file__).resolve().parent.parent
 STATIC_FOLDER = str(ROOT / "static")
 
-CSRF_PLACE = "csrf-token-stands-here"
-"""Kept pages hold this instead of a token: with KEY_PLACE, all that is personal about them."""
+CSRF_PLACE = Markup("<csrf-token>")
+"""Kept pages hold this instead of a token: with KEY_PLACE, all that is personal about them.
 
-KEY_PLACE = "form-key-stands-here"
+Both have signs that are escaped in whatever people write: a name can't be taken for them.
+"""
+
+KEY_PLACE = Markup("<form-key>")
 """Kept pages hold this where each answer gets a fresh key for its forms (H6)."""
 
 _ASSET_ENDINGS = (".css", ".js", ".svg", ".woff2", ".png", ".ico", ".webmanifest")

@@ -179,7 +179,8 @@ def sign_out() -> None:
 
 
 def _clear_browser(response: Response) -> Response:
-    response.headers["Clear-Site-Data"] = '"storage"'
+    """Also the pages that Back would show: whoever comes next may be a guest at a kiosk."""
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 

@@ -85,7 +85,12 @@ def judge(before: Visit, after: Visit, sent: Sent, *, mark: str) -> Verdict:
 
 
 def moment_of(sent: Sent, *, now: dt.datetime) -> dt.datetime:
-    """When the tap counts as made: never in the future, never longer ago than LATEST."""
+    """When the tap counts as made: never in the future, never longer ago than LATEST.
+
+    One without `seen` was pressed on a page with a connection: it counts from now.
+    """
+    if not sent.seen:
+        return now
     return now - min(max(sent.ago, dt.timedelta()), LATEST)
 
 

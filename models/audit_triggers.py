@@ -362,13 +362,25 @@ def _functions(table: str, spec: Spec, columns: Sequence[str]) -> Iterator[str]:
           {deeds}
           RETURN NULL;
         END $$"""
-    names = ", ".join(_quoted(name) for name in _kept(spec, columns))
-    events = f"INSERT OR UPDATE OF {names} OR DELETE"
-    if spec.made_only or spec.links:
-        events = "INSERT" if spec.made_only else "INSERT OR DELETE"
-    yield f"""
-        CREATE TRIGGER {PREFIX}{table} AFTER {events} ON {table}
-        FOR EACH ROW EXECUTE FUNCTION {PREFIX}of_{table}()"""
+    made = " AND ".join(_plainly_loud(spec))
+    events = {"_made": ("INSERT", f"WHEN ({made})" if made else "")}
+    if not spec.made_only:
+        names = ", ".join(_quoted(name) for name in _kept(spec, columns))
+        events[""] = ("DELETE" if spec.links else f"UPDATE OF {names} OR DELETE", "")
+    for suffix, (event, when) in events.items():
+        yield f"""
+        CREATE TRIGGER {PREFIX}{table}{suffix} AFTER {event} ON {table}
+        FOR EACH ROW {when} EXECUTE FUNCTION {PREFIX}of_{table}()"""
+
+
+def _plainly_loud(spec: Spec) -> Iterator[str]:
+    """What the row itself says about whether it is told: it spares the call of the function.
+
+    A condition of a trigger may ask no other table: those that do are asked in the function.
+    """
+    for silence in (spec.quiet, spec.draft):
+        if silence and "SELECT" not in silence:
+            yield f"NOT ({silence.format(row='NEW')})"
 
 
 def _row_deeds(table: str, spec: Spec, columns: Sequence[str]) -> str:

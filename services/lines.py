@@ -301,7 +301,8 @@ def held_refusal(
 
 def just_went(places: int) -> NotBookable:
     """Somebody else was quicker by a moment: the claim decides, not what was read (H1)."""
-    return NotBookable(f"Those {count(places, 'place')} just went.", code="places_left")
+    what = "That place" if places == 1 else f"Those {count(places, 'place')}"
+    return NotBookable(f"{what} just went.", code="places_left")
 
 
 def order_query(organisation_id: str, secret: str) -> sa.Select[Order]:

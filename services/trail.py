@@ -106,7 +106,8 @@ class Trail:
 class Reader:
     """Who reads: their organisation, their site, its zone, how it says money, their rights.
 
-    `sees_all`: a right at all sites, so that other sites' entries are theirs to read, too.
+    `everywhere`: rights that they hold at all sites, so that other sites' entries of what these
+    open are theirs to read, too.
     """
 
     organisation_id: str
@@ -114,7 +115,7 @@ class Reader:
     zone: ZoneInfo
     money: Callable[[int], str]
     rights: Collection[str] = ()
-    sees_all: bool = False
+    everywhere: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +270,14 @@ def _stands(reader: Reader, about: str, thing_id: str) -> bool:
 
 def _of_reader(reader: Reader) -> list[sa.ColumnElement[bool]]:
     wanted: list[sa.ColumnElement[bool]] = [AuditEntry.organisation_id == reader.organisation_id]
-    if not reader.sees_all:
-        wanted.append(sa.or_(AuditEntry.site_id.is_(None), AuditEntry.site_id == reader.site_id))
+    whole = [about for about in OPENS if may_open(about, reader.everywhere)]
+    wanted.append(
+        sa.or_(
+            AuditEntry.site_id.is_(None),
+            AuditEntry.site_id == reader.site_id,
+            AuditEntry.about.in_(whole),
+        )
+    )
     return wanted
 
 

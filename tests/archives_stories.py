@@ -13,6 +13,7 @@ from blueprints.clock import read_clock
 from models import Account, Archive, Job, LongWork, Site, db, transaction
 from services.archives import ARCHIVE, begin_archive, delete_archive, stop_archive
 from services.long_works import carry_on
+from services.outbox import MOST_ATTEMPTS
 from services.work_steps import STEPS
 
 
@@ -64,7 +65,7 @@ def stopped(here, who, now) -> None:
     stop_archive(here[0], begun(here, who, now).id, now=now)
 
 
-def half_way(here, who, now) -> None:
+def half_way(here, who, now, *, attempts: int = 1) -> None:
     """As its page shows it while a worker is at it; none is."""
     archive = begun(here, who, now)
     with transaction():
@@ -73,13 +74,18 @@ def half_way(here, who, now) -> None:
         db.session.execute(
             sa.update(Job)
             .where(Job.organisation_id == here[0], Job.dedupe_key.contains(work.id))
-            .values(run_at=now + dt.timedelta(minutes=4), attempts=1)
+            .values(run_at=now + dt.timedelta(minutes=4), attempts=attempts)
         )
+
+
+def given_up(here, who, now) -> None:
+    half_way(here, who, now, attempts=MOST_ATTEMPTS)
 
 
 ARCHIVES = (
     Story("archives-none", archives(), IMOGEN),
     Story("archives-waiting", archives(begun, "Stop it"), IMOGEN),
     Story("archives-after-a-fault", archives(half_way, "begins again by itself"), IMOGEN),
+    Story("archives-given-up", archives(given_up, "tried several times"), IMOGEN),
     Story("archives-there-and-stopped", archives(made, "Download"), IMOGEN),
 )

@@ -1,4 +1,6 @@
-"""How a test uses a page besides the mouse."""
+"""How a test uses a page besides the mouse, and the roster of a desk."""
+
+import re
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -33,3 +35,31 @@ class Keyboard:
                 expect(target).to_be_in_viewport()
                 return
         raise AssertionError(f"Tab never comes to {target}")
+
+
+def mark(page: Page) -> None:
+    page.evaluate("window.isStillThisDocument = true")
+
+
+def is_marked(page: Page) -> bool:
+    return bool(page.evaluate("window.isStillThisDocument === true"))
+
+
+def guest(page: Page, name: str) -> Locator:
+    """The row of a guest on the roster."""
+    return page.locator(".rs").filter(has=page.locator(".nm", has_text=name))
+
+
+def press(page: Page, name: str, button: str) -> None:
+    guest(page, name).get_by_role("button", name=re.compile(f"^{button}")).click()
+
+
+def choose(page: Page, name: str, deed: str) -> None:
+    """From the menu of a guest's row."""
+    row = guest(page, name)
+    row.locator("summary").click()
+    row.get_by_role("button", name=deed).click()
+
+
+def is_in_state(page: Page, name: str, state: str) -> None:
+    expect(guest(page, name).locator(".state")).to_contain_text(state)

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import request
 from wtforms import BooleanField, PasswordField, StringField
+from wtforms.validators import InputRequired
 
 from blueprints.forms import Form, obeys
 from domain.editing import EditedMeanwhile
@@ -50,7 +51,9 @@ class AccessForm(Form):
 
 
 class InviteForm(AccessForm):
-    email = StringField("Email", [obeys(check_email)])
+    email = StringField(
+        "Email", [InputRequired(message="Enter their email address."), obeys(check_email)]
+    )
     name = StringField("Name")
 
 

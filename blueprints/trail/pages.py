@@ -28,8 +28,13 @@ _LISTS = {
 }
 
 
-def page_of(site: str, about: str, about_id: str) -> str:
-    """Where it is seen and changed; empty where it has no page of its own."""
+def page_of(site: str, about: str, about_id: str, *, covers_all: bool) -> str:
+    """Where it is seen and changed; empty where it has no page of its own, or none for them.
+
+    `covers_all`: they hold their right at all venues, as the organisation's page asks.
+    """
+    if about == "organisations" and not covers_all:
+        return ""
     if about in _PAGES:
         endpoint, part = _PAGES[about]
         values: dict[str, Any] = {"site": site, part: about_id}

@@ -1,4 +1,5 @@
 import datetime as dt
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from domain.trail_words import NOUNS
 from services.trail import (
     OPENS,
     Asked,
+    Reader,
     find_thing,
     list_log,
     list_people,
@@ -21,6 +23,9 @@ from services.trail import (
     may_open,
 )
 from services.undoing import ChangedSince, SavedMeanwhile, undo
+
+MAKES_VENUES = "SETTINGS_MANAGE"
+"""Held at all sites it opens the pages of the whole organisation."""
 
 bp = Blueprint("trail", __name__, url_prefix="/staff")
 
@@ -85,7 +90,9 @@ def _show_thing(about: str, about_id: str, problem: str = "", *, status: int = 4
         trail=list_trail(reader, [(about, about_id)], before=_before()),
         called=called,
         noun=NOUNS[about],
-        back=page_of(current_desk().venue.slug, about, about_id),
+        back=page_of(
+            current_desk().venue.slug, about, about_id, covers_all=MAKES_VENUES in reader.everywhere
+        ),
         about=about,
         about_id=about_id,
         problem=problem,
@@ -100,11 +107,18 @@ def _show(template: str, *, status: int = 200, **context: Any) -> Response:
         status=status,
         desk=desk,
         venue=desk.venue,
-        page_of=partial(page_of, desk.venue.slug),
+        page_of=partial(
+            page_of, desk.venue.slug, covers_all=MAKES_VENUES in current_reader().everywhere
+        ),
         history_of=partial(history_of, desk.venue.slug),
         is_personal=True,
         **context,
     )
+
+
+def _page_of(reader: Reader) -> Callable[[str, str], str]:
+    slug = current_desk().venue.slug
+    return partial(page_of, slug, covers_all=MAKES_VENUES in reader.everywhere)
 
 
 def _asked() -> Asked:

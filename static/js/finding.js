@@ -23,6 +23,7 @@
     const inside = at.closest("[data-find], #found");
     if (!inside) return;
     if (event.key === "Escape" && pop() && !pop().hidden) {
+      event.preventDefault(); // the list goes; what was typed goes with the next Escape
       hide();
       field().focus();
       return;

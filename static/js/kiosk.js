@@ -34,11 +34,13 @@
     const ends = Date.now() + Number(closing.dataset.closing) * 1000;
     const say = closing.querySelector("[data-closing-say]");
     const warn = closing.querySelector("[data-closing-warn]");
+    const low = Math.min(LOW, Number(closing.dataset.closing) - 1);
     const tick = () => {
       const left = Math.max(0, Math.round((ends - Date.now()) / 1000));
       say.textContent = `This screen clears itself in ${left} ${left === 1 ? "second" : "seconds"}.`;
       closing.classList.toggle("is-low", left <= LOW);
-      if (left === Math.min(LOW, Number(closing.dataset.closing) - 1)) warn.textContent = `This screen clears itself in ${left} seconds. Press I need more time to keep it.`;
+      /* Once, and also where a slow device's clock jumps over that very second. */
+      if (left <= low && left > 0 && !warn.textContent) warn.textContent = `This screen clears itself in ${left} seconds. Press I need more time to keep it.`;
       if (left === 0) {
         clearInterval(timer);
         end.requestSubmit();

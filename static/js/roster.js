@@ -66,6 +66,14 @@
     if (row && (document.activeElement === document.body || !document.activeElement)) go(row);
   });
 
+  /* Whoever was found by the search stands ready. The row has the focus and not its button, so that
+     a second Enter, as some scanners send it, taps nothing. */
+  const named = location.hash.startsWith("#b-") && document.getElementById(location.hash.slice(1));
+  if (named) {
+    named.tabIndex = -1;
+    named.focus();
+  }
+
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;
     button.addEventListener("click", () => window.print());

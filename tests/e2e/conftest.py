@@ -6,7 +6,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -116,10 +116,16 @@ def shop(copy_demo: Callable[[], str]) -> Iterator["Shop"]:
 
 
 @pytest.fixture
-def empty_shop(databases: Databases) -> Iterator["Shop"]:
+def open_shop(databases: Databases) -> Iterator[Callable[[], "Shop"]]:
+    """Opens live shops of which nothing is set up yet."""
+    with ExitStack() as opened:
+        yield lambda: opened.enter_context(serving(app_on(databases.make())))
+
+
+@pytest.fixture
+def empty_shop(open_shop: Callable[[], "Shop"]) -> "Shop":
     """A live shop of which nothing is set up yet."""
-    with serving(app_on(databases.make())) as live:
-        yield live
+    return open_shop()
 
 
 @contextmanager
@@ -311,7 +317,7 @@ class Shop:
                     return url.path + f"?{url.query}" * bool(url.query)
         raise LookupError(f"No letter to {email} has a button")
 
-    def running_session(self) -> Slot:
+    def running_session(self, capacity: int = 8) -> Slot:
         """A session that began half an hour ago, made for one story."""
         with self.app.app_context():
             now = read_clock()
@@ -321,8 +327,10 @@ class Shop:
             ).one()
             local = to_local(now, fetch(Site, kind.site_id).zoneinfo)
             start = local.replace(tzinfo=None) - dt.timedelta(minutes=30)
-            row = make_session(kind, local_start=start.replace(second=0, microsecond=0))
-            row = Slot(row.id, kind.slug, start.date(), 8, 8, "", "")
+            row = make_session(
+                kind, local_start=start.replace(second=0, microsecond=0), capacity=capacity
+            )
+            row = Slot(row.id, kind.slug, start.date(), capacity, capacity, "", "")
             db.session.remove()
             return row
 
@@ -646,7 +654,7 @@ def signed_in(browser: Browser, shop: Shop) -> Callable[[str], Any]:
             page.goto(f"/{door}/sign-in")
             page.get_by_label("mail").fill(email)
             page.get_by_label("Password").fill(PASSWORDS[email])
-            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("button", name="Sign in", exact=True).click()
             expect(page).not_to_have_url(re.compile("sign-in"))
             kept[email] = context.storage_state()
             context.close()

@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import pytest
 import sqlalchemy as sa
-from bs4 import BeautifulSoup, Tag
 from conftest import ROOT, app_on
 from factories import ANYWHERE
 from flask import Flask
+from reading import Form, Reading
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
@@ -65,14 +65,6 @@ PEOPLE = {
 }
 
 
-@dataclass(frozen=True)
-class Form:
-    """A form that posts, as a browser would send it untouched by this one of its buttons."""
-
-    action: str
-    fields: tuple[tuple[str, str], ...]
-
-
 @dataclass
 class Walk:
     """What one person found."""
@@ -102,8 +94,8 @@ class Crawler:
         self.last_forms: dict[str, tuple[str, Form]] = {}
 
     def token(self) -> str:
-        page = BeautifulSoup(self.client.get("/account/sign-in").data, "html.parser")
-        return str(page.select_one("[name=csrf_token]")["value"])
+        page = Reading(self.client.get("/account/sign-in").get_data(as_text=True))
+        return next(dict(form.fields)["csrf_token"] for form in page.forms("/") if form.fields)
 
     def sign_in(self, person: Person) -> None:
         fields = {"email": person.email, "password": person.password, "csrf_token": self.token()}
@@ -177,15 +169,14 @@ class Crawler:
             return
         html = answer.get_data(as_text=True)
         self.walked.pages[url] = self.walked.pages.get(url, "") + unescape(html)
-        page = BeautifulSoup(html, "html.parser")
-        for link in links_of(page):
+        page = Reading(html)
+        for link in page.links:
             self.enqueue(urljoin(url, link), url)
-        for form in page.select("form"):
-            for found in read_form(form, url):
-                if form["method"] == "get":
-                    self.enqueue(f"{found.action.split('?')[0]}?{urlencode(found.fields)}", url)
-                else:
-                    self.consider(found, url)
+        for form in page.forms(url):
+            if form.is_get:
+                self.enqueue(f"{form.action.split('?')[0]}?{urlencode(form.fields)}", url)
+            else:
+                self.consider(form, url)
 
     def consider(self, form: Form, source: str) -> None:
         endpoint, _ = self.adapter.match(urlsplit(form.action).path, method="POST")
@@ -210,40 +201,6 @@ class Crawler:
 
 def is_number(name: str) -> bool:
     return name.endswith("_id") or name in NUMBERED
-
-
-def links_of(page: BeautifulSoup) -> Iterator[str]:
-    """Wherever the page leads, but to places on itself."""
-    for name in ("href", "hx-get", "src"):
-        for link in page.select(f"[{name}]"):
-            if not str(link[name]).startswith("#"):
-                yield str(link[name])
-
-
-def read_form(form: Tag, url: str) -> Iterator[Form]:
-    """The form as each of its buttons would send it."""
-    fields = []
-    page = form.find_parent("html") or form
-    controls = form.select("input[name], select[name], textarea[name]")
-    if form.get("id"):
-        controls += [it for it in page.select(f'[form="{form["id"]}"]') if it.name != "button"]
-    for control in controls:
-        kind = control.get("type", "")
-        if kind in ("checkbox", "radio") and not control.has_attr("checked"):
-            continue
-        if control.name == "select":
-            chosen = control.select_one("option[selected]") or control.select_one("option")
-            value = chosen.get("value", chosen.get_text()) if chosen else ""
-            fields.append((str(control["name"]), str(value)))
-        else:
-            fields.append((str(control["name"]), str(control.get("value", ""))))
-    buttons = [it for it in form.select("button") if it.get("type", "submit") == "submit"]
-    if form.get("id"):
-        buttons += page.select(f'button[form="{form["id"]}"]')
-    for button in (it for it in buttons if not it.has_attr("disabled")):
-        own = [(str(button["name"]), str(button.get("value", "")))] if button.get("name") else []
-        action = str(button.get("formaction") or form["action"])
-        yield Form(urljoin(url, action), (*fields, *own))
 
 
 @pytest.fixture(scope="module")

@@ -2,48 +2,21 @@
 
 import re
 
+from browsing import choose, guest, is_in_state, is_marked, mark, press
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
 BATH = "stillwater-bath"
 IMOGEN = "imogen@stillwater.example"
 
 
-def mark(page: Page) -> None:
-    page.evaluate("window.isStillThisDocument = true")
-
-
-def is_marked(page: Page) -> bool:
-    return bool(page.evaluate("window.isStillThisDocument === true"))
-
-
 def places_left(page: Page, slot) -> Locator:
     return page.locator(f"{slot.row} .left b")
-
-
-def guest(page: Page, name: str) -> Locator:
-    """The row of a guest on the roster."""
-    return page.locator(".rs").filter(has=page.locator(".nm", has_text=name))
 
 
 def tally(page: Page, state: str) -> Locator:
     """How many guests the roster counts in a state."""
     links = page.get_by_label("Filter by state").get_by_role("link")
     return links.filter(has_text=re.compile(rf"^\d+\s*{state}$")).locator("b")
-
-
-def press(page: Page, name: str, button: str) -> None:
-    guest(page, name).get_by_role("button", name=re.compile(f"^{button}")).click()
-
-
-def choose(page: Page, name: str, deed: str) -> None:
-    """From the menu of a guest's row."""
-    row = guest(page, name)
-    row.locator("summary").click()
-    row.get_by_role("button", name=deed).click()
-
-
-def is_in_state(page: Page, name: str, state: str) -> None:
-    expect(guest(page, name).locator(".state")).to_contain_text(state)
 
 
 def has_places(page: Page, slot, taken: int) -> None:

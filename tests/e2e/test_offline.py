@@ -177,7 +177,7 @@ def sign_in(page: Page, name: str, to: str) -> None:
     page.goto(f"/staff/sign-in?next={to}")
     page.get_by_label("Work email").fill(f"{name}@example.com")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(re.compile(f"{to}$"))
 
 

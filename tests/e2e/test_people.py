@@ -89,7 +89,7 @@ def test_a_mailed_link_signs_in_once_and_then_says_what_to_do(person, shop, addr
     link = shop.mailed(email)
     other.goto(link)
     heading(other, "Welcome back")
-    other.get_by_role("button", name="Sign in").click()
+    other.get_by_role("button", name="Sign in", exact=True).click()
     other.goto("/account/")
     heading(other, "Hello, Lena")
     complaints.announce(404)

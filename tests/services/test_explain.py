@@ -27,7 +27,7 @@ from models import Membership, MembershipType, Session, SessionBooking, db, new_
 from services.accounts import viewer_of
 from services.basket import hold_places
 from services.checkout import confirm_order, find_order
-from services.customers import find_customer_page
+from services.customers import lines_of_bookings
 from services.desk import find_roster
 from services.doctor import find_sold_and_given_away, find_wrong_counters
 from services.eligibility import explain, list_sessions_to_ask, list_types_to_ask
@@ -231,7 +231,7 @@ def test_r20_what_failed_why_and_who_stay_on_record(house):
     (line,) = find_roster(house.id, house.site.id, session.id, now=NOW).lines
     said = (line.in_spite_of, line.override_reason, line.booked_by)
     assert said == ("for members, booking closed", "Her birthday", "Maren Ellis")
-    (line,) = find_customer_page(house.id, house.guest.id, now=NOW).coming
+    (line,) = lines_of_bookings(house.id, [booking_id])
     assert line.booked_by == "Maren Ellis"
     assert find_wrong_counters() + find_sold_and_given_away() == []
 

@@ -26,6 +26,7 @@ from domain.eligibility import Viewer
 from domain.errors import ChangedSince, NotFound
 from domain.merging import FIELDS, KEPT, OTHER, CantMerge, Side, merged_values, open_fields
 from models import (
+    RIGHTS,
     Base,
     Customer,
     FindingWord,
@@ -126,7 +127,7 @@ def test_everything_moves_and_the_old_address_leads_on(site):
         found.where(FindingWord.customer_id.is_not(None)), execution_options=ANYWHERE
     ).all()
     assert {row[0] for row in words} == {third.id}
-    reader = Reader(site.organisation_id, site.id, ZoneInfo(site.zone), str, sees_all=True)
+    reader = Reader(site.organisation_id, site.id, ZoneInfo(site.zone), str, everywhere=RIGHTS)
     told = list_trail(reader, [("customers", third.id)])
     assert {line.about_id for deed in told.deeds for line in deed.lines} >= {
         stays.id, goes.id, third.id,

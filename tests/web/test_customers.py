@@ -157,7 +157,10 @@ def test_notes_are_written_taken_away_and_brought_back(maren, make, house):
 def test_a_bookings_notes_stand_beside_it(maren, make, house):
     url = f"/staff/bath/bookings/{house['booking']}/notes"
     maren.post(url, {"text": ""}, 422)
-    maren.post(url, {"text": "Comes with a wheelchair"}, 303)
+    kept = maren.post(url, {"text": "Comes with a wheelchair"}, 303)
+    # Back to the roster, where the next guest waits and the note is read.
+    assert kept.response.location.endswith(f"#b-{house['booking']}")
+    assert "Comes with a wheelchair" in maren.get(kept.response.location).text(".roster")
     assert "Comes with a wheelchair" in maren.get(url).text("main")
     assert "No notes yet" in maren.get(at(house)).text("main")
     note = make(lambda: db.session.scalar(sa.select(Note.id), execution_options=ANYWHERE))
