@@ -55,7 +55,8 @@ def take(folder: Path, _bookings: int) -> None:
 
 def say(what: str, begun: float, more: str) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    print(f"{what:8} {time.monotonic() - begun:7.1f} s, peak {peak:.0f} MB, {more}", flush=True)
+    spent = f"{time.monotonic() - begun:7.1f} s, {time.process_time():.1f} s of CPU so far"
+    print(f"{what:8} {spent}, peak {peak:.0f} MB, {more}", flush=True)
 
 
 STEPS = {"prepare": prepare, "write": write, "take": take}
