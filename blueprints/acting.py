@@ -23,7 +23,7 @@ def install_acting(app: Flask) -> None:
 
 
 def act_as(kind: str, actor_id: str, name: str) -> None:
-    """This request comes from a token or a kiosk, not from the account of a cookie."""
+    """This request comes from a token, not from the account of a cookie."""
     g.actor = (kind, actor_id, name)
 
 
@@ -41,6 +41,9 @@ def _find() -> Actor:
     if "actor" in g:
         kind, actor_id, name = g.actor
         return Actor(kind, actor_id, name, door, address, request_id, read_clock)
+    if "kiosk" in g:
+        kiosk = g.kiosk
+        return Actor("kiosk", kiosk.id, kiosk.name, door, address, request_id, read_clock)
     person = account_id()
     if person is None:
         return Actor("visitor", door=door, request_id=request_id, clock=read_clock)

@@ -9,6 +9,7 @@ from typing import IO
 import click
 from flask.cli import with_appcontext
 
+from blueprints.acting import console_acts
 from blueprints.clock import read_clock
 from domain.errors import RuleBroken
 from domain.words import count
@@ -73,13 +74,14 @@ def import_command(
     if password_stdin and not owner:
         raise click.UsageError("--password-stdin goes with --owner.")
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else ""
-    report = import_archive(
-        archive,
-        owner=Owner(owner, name, password) if owner else None,
-        is_rehearsal=dry_run,
-        now=read_clock(),
-        say=_say,
-    )
+    with console_acts("import"):
+        report = import_archive(
+            archive,
+            owner=Owner(owner, name, password) if owner else None,
+            is_rehearsal=dry_run,
+            now=read_clock(),
+            say=_say,
+        )
     _say_report(report)
     if report.faults:
         what = count(len(report.faults), "thing")

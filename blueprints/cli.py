@@ -112,9 +112,10 @@ def found(
 def api_token(organisation: str, rights: str, site: str, name: str) -> None:
     """Make an API token and print it, alone: it is shown this once."""
     try:
-        plain = make_token_for(
-            organisation, read_rights(rights), site=site, name=name, now=read_clock()
-        )
+        with console_acts("api-token"):
+            plain = make_token_for(
+                organisation, read_rights(rights), site=site, name=name, now=read_clock()
+            )
     except RuleBroken as broken:
         raise click.UsageError(broken.sentence) from broken
     click.echo(plain)
@@ -184,7 +185,8 @@ def doctor() -> None:
 def second_factor_off(email: str) -> None:
     """Switch off the app of somebody who lost it and the recovery codes; they are told by mail."""
     try:
-        switch_off_for(email, now=read_clock())
+        with console_acts("second-factor-off"):
+            switch_off_for(email, now=read_clock())
     except RuleBroken as broken:
         raise click.ClickException(broken.sentence) from broken
     click.echo("sundial: switched off; signing in asks for no code any more")

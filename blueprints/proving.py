@@ -47,16 +47,26 @@ def proved_anew(view: View) -> View:
     return _guard(view, lambda: False)
 
 
+def proved_anew_for_file(view: View) -> View:
+    """The same for a file: the proof leads back to the page with its link.
+
+    A browser that is sent on to a file saves it and stays where it is, asking still.
+    """
+    return _guard(view, lambda: False, is_file=True)
+
+
 def proved_anew_unless_by_form(view: View) -> View:
     """The same for a form that asks for the password itself, when the password is all there is."""
     return _guard(view, _asks_itself)
 
 
-def _guard(view: View, passes: Callable[[], bool]) -> Any:
+def _guard(view: View, passes: Callable[[], bool], *, is_file: bool = False) -> Any:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         if has_just_proved() or passes():
             return view(*args, **kwargs)
+        if is_file:
+            return _ask_for_file()
         return _ask() or view(*args, **kwargs)
 
     guarded.is_dangerous = True  # type: ignore[attr-defined]
@@ -66,6 +76,13 @@ def _guard(view: View, passes: Callable[[], bool]) -> Any:
 def _asks_itself() -> bool:
     me = account_id() or ""
     return has_password(me) and not has_second_step(me)
+
+
+def _ask_for_file() -> Any:
+    back = _came_from("")
+    if not back:
+        return _ask()
+    return redirect(url_for("account.confirm", next=back, file=1), code=303)
 
 
 def _ask() -> Any:
@@ -123,7 +140,8 @@ def show_proof(form: ProofForm, *, status: int = 200, next: str | None = None) -
         action=url_for("account.answer_confirm") if is_elsewhere else request.full_path.rstrip("?"),
         carried=[] if is_elsewhere else _carried(),
         next=next,
-        back=next or _came_from(),
+        back=next or _came_from(url_for("account.bookings")),
+        is_file=is_elsewhere and "file" in request.values,
         lost_files=any(request.files.values()),
         has_password=has_password(me),
         has_passkey=bool(list_passkeys(me)),
@@ -141,7 +159,9 @@ def _carried() -> list[tuple[str, str]]:
     ]
 
 
-def _came_from() -> str:
-    """The page of ours that held the form."""
+def _came_from(default: str) -> str:
+    """The page of ours that held the form or link."""
     url = urlsplit(request.referrer or "")
-    return url.path if url.netloc == request.host else url_for("account.bookings")
+    if url.netloc != request.host:
+        return default
+    return f"{url.path}?{url.query}" if url.query else url.path

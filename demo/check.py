@@ -96,6 +96,9 @@ class Demo:
         self.refers(key, "membership_types", *members)
         need(kind["art"] in self.arts, f"{key}: no picture {kind['art']}")
         need(kind["min_guests"] <= kind["max_guests"], f"{key}: guests")
+        has_fee = kind.get("late_fee") or kind.get("no_show_fee")
+        need(has_fee or "fees_waivable_hours" not in kind, f"{key}: no fee to waive")
+        need("late_fee" in kind or "late_after_minutes" not in kind, f"{key}: late for nothing")
 
     def check_intake(self, kind: Row) -> None:
         """Every question can be answered by the demo's people."""

@@ -41,6 +41,7 @@ class Coming:
 class Erasure:
     """What forgetting a person would touch (S3); `mark` stands for all of it.
 
+    `archives` are those of the whole organisation: each may hold them.
     `due` and `owed_back` are minor units by currency. `account`: none, own (closed with it),
     shared (another venue knows it, so it stays theirs) or staff.
     """
@@ -57,6 +58,7 @@ class Erasure:
     forms: int
     elsewhere: int
     links: int
+    archives: int
     due: Mapping[str, int]
     owed_back: Mapping[str, int]
     account: str

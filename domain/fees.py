@@ -22,6 +22,9 @@ TITLES = {LATE: "Late fee", NO_SHOW: "No-show fee"}
 AGREED_FEES = ("late_after_minutes", "late_fee", "no_show_fee", "fees_waivable_hours")
 """What of a type is kept with a line: later edits change nothing that was sold (M8)."""
 
+TOLD_AFTER = dt.timedelta(minutes=30)
+"""A fee is told so long after it was charged: nobody hears of a slip that was undone."""
+
 MAX_LATE_MINUTES = 240
 MAX_WAIVABLE_HOURS = 720
 

@@ -38,16 +38,22 @@ LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _RECOVERY = re.compile(r"[a-z0-9]{16}")
 
 
+NO_CODE = (
+    "That code isn't right. The app shows six digits; a recovery code has 16 letters and digits."
+)
+WRONG_DIGITS = (
+    "That code isn't right. Type the one that the app shows now. "
+    "If none works, set your phone's clock to the network's time."
+)
+WRONG_SPARE = "That code isn't right, or was used already: each recovery code works once."
+
+
 class CodeWrong(RuleBroken):
     """Neither a code of these moments nor a recovery code that is left."""
 
     code = "code_wrong"
 
-    def __init__(
-        self,
-        sentence: str = "That code isn't right. The app shows a new one every 30 seconds; "
-        "each recovery code works once.",
-    ) -> None:
+    def __init__(self, sentence: str = NO_CODE) -> None:
         super().__init__(sentence, field="code")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from domain.roles import WORDS
 from domain.words import WEEKDAYS, count, say_time, say_weekday_short
 
 LONG = 80
@@ -16,23 +17,32 @@ SECRET = "…"  # noqa: S105 - stands for one
 
 NOUNS = {
     "accounts": "account",
+    "api_token_grants": "right",
+    "api_tokens": "API token",
+    "archives": "archive",
+    "authenticators": "authenticator app",
     "categories": "category",
     "closed_days": "closed day",
     "customers": "customer",
+    "former_customers": "double",
     "guests": "guest",
     "intake_answers": "answers",
     "intake_forms": "form",
+    "kiosks": "kiosk",
     "ledger_entries": "line of the books",
     "letter_wordings": "letter",
     "media": "picture",
     "membership_types": "membership",
     "memberships": "membership",
+    "notes": "note",
     "order_items": "line of the order",
     "orders": "order",
     "organisations": "organisation",
+    "passkeys": "passkey",
     "practitioners": "team member",
     "price_rules": "price rule",
     "private_links": "private link",
+    "recovery_codes": "recovery code",
     "recurrence_groups": "series",
     "recurrence_start_times": "start time",
     "rooms": "room",
@@ -41,6 +51,7 @@ NOUNS = {
     "sessions": "session",
     "sites": "venue",
     "staff_grants": "right",
+    "staff_invitations": "invitation",
     "time_off": "time off",
     "zones": "zone",
 }
@@ -82,6 +93,9 @@ _LABELS = {
     "session_type_categories": "categories",
     "stage": "stage",
     "texts": "texts of the shop window",
+    "staff_second_factor": "second factor for all staff",
+    "email_key": "address",
+    "author_name": "author",
     "brand": "look",
 }
 
@@ -96,10 +110,16 @@ _SAID_ELSEWHERE = {
     ("session_bookings", "order_item_id"),
     ("session_bookings", "session_type_id"),
     ("session_bookings", "is_no_show"),
+    ("archives", "asked_by_id"),
     ("customers", "email_key"),
+    ("kiosks", "ended_by_id"),
+    ("notes", "taken_away_by_id"),
+    ("staff_invitations", "accepted_by_id"),
+    ("staff_invitations", "email_key"),
+    ("staff_invitations", "expires_at"),
+    ("staff_invitations", "invited_by_id"),
     ("customers", "address_key"),
     ("accounts", "email_key"),
-    ("accounts", "session_token"),
     ("session_types", "intake_asks_guests"),
     ("orders", "confirmed_at"),
 }
@@ -147,11 +167,8 @@ class Tongue:
 def say_change(change: Change, tongue: Tongue) -> tuple[Said, ...]:
     """What happened to one row, a sentence for each thing that is worth one."""
     noun = NOUNS.get(change.subject, change.subject.replace("_", " "))
-    named = f"{noun} “{change.thing}”" if change.thing else noun
-    if change.act == "made":
-        return (Said(_MADE.get(change.subject, f"Added the {named}")),)
-    if change.act == "removed":
-        return (Said(f"Removed the {named}"),)
+    if change.act != "changed":
+        return (Said(_say_whole(change, noun, tongue)),)
     said = []
     for field in change.fields:
         if (change.subject, field.name) in _SAID_ELSEWHERE:
@@ -169,7 +186,43 @@ def name_part(change: Change) -> str:
     return f"{noun} “{change.thing}”" if change.thing else noun
 
 
+def _say_whole(change: Change, noun: str, tongue: Tongue) -> str:
+    """A row that came or went."""
+    came = change.act == "made"
+    if change.subject in GRANTS:
+        return _say_grant(change, tongue)
+    said = (_MADE if came else _REMOVED).get(change.subject)
+    named = f"{noun} “{change.thing}”" if change.thing else noun
+    return said or f"{'Added' if came else 'Removed'} the {named}"
+
+
+GRANTS = ("staff_grants", "api_token_grants")
+"""Rights: each is a row, and named by where it holds."""
+
+
+def _say_grant(change: Change, tongue: Tongue) -> str:
+    """Which right, and where."""
+    came = change.act == "made"
+    held = {field.name: field.after if came else field.before for field in change.fields}
+    right, site_id = str(held.get("right", "")), held.get("site_id")
+    called = WORDS[right].name if right in WORDS else right or "a right"
+    where = tongue.names.get(str(site_id), "a venue that is gone") if site_id else "all venues"
+    return f"Gave the right “{called}” at {where}" if came else f"Took “{called}” at {where} away"
+
+
+_REMOVED = {
+    "archives": "Deleted the archive of everything",
+    "authenticators": "Switched the authenticator app off",
+    "recovery_codes": "Ended the recovery codes",
+}
 _MADE = {
+    "archives": "Asked for an archive of everything",
+    "authenticators": "Switched the authenticator app on",
+    "former_customers": "Made a double one with this customer",
+    "kiosks": "Signed the kiosk in",
+    "notes": "Wrote a note",
+    "recovery_codes": "Made new recovery codes",
+    "staff_invitations": "Sent the invitation",
     "orders": "Sent the order",
     "session_bookings": "Made the booking",
     "intake_answers": "Filled in the form",
@@ -246,6 +299,9 @@ _SPECIAL: dict[tuple[str, str], Callable[[Any, Any, _Say], str]] = {
     ("session_bookings", "places"): lambda b, a, _: (
         f"Changed the booking from {count(b, 'guest')} to {count(a, 'guest')}"
     ),
+    ("session_bookings", "released_places"): lambda b, a, _: (
+        f"Offered {count(a, 'place')} to the waitlist" if a else "Kept the places after all"
+    ),
     ("session_bookings", "offered_at"): _ended("Offered a place", "Took the offer back"),
     ("session_bookings", "waiting_since"): _ended("Joined the waiting list", "Left the list"),
     ("session_bookings", "intake_form_id"): lambda b, a, _: "Took over the form of the type",
@@ -254,6 +310,16 @@ _SPECIAL: dict[tuple[str, str], Callable[[Any, Any, _Say], str]] = {
     ("orders", "state"): lambda b, a, _: f"The order is {_plain(a)}",
     ("accounts", "password_hash"): lambda b, a, _: "Changed the password",
     ("accounts", "feed_key"): lambda b, a, _: "Changed the address of the own calendar",
+    ("accounts", "session_token"): lambda b, a, _: "Signed out everywhere",
+    ("api_tokens", "revoked_at"): _ended("Revoked the token", "Let the token work again"),
+    ("archives", "ready_at"): _ended("The archive of everything was ready", "It is not ready"),
+    ("kiosks", "ended_at"): _ended("Signed the kiosk out", "Signed the kiosk in again"),
+    ("notes", "taken_away_at"): _ended("Took a note away", "Brought a note back"),
+    ("recovery_codes", "used_at"): _ended("Used a recovery code", "Took a recovery code back"),
+    ("session_types", "link_key"): lambda b, a, _: "Made a new private address",
+    ("staff_invitations", "letter"): lambda b, a, _: "Sent the invitation again",
+    ("staff_invitations", "accepted_at"): _ended("Accepted the invitation", "Took that back"),
+    ("staff_invitations", "withdrawn_at"): _ended("Withdrew the invitation", "Opened it again"),
     ("memberships", "state"): lambda b, a, _: f"The membership is {_plain(a)}",
     ("private_links", "revoked_at"): _ended("Revoked the link", "Opened the link again"),
     ("intake_answers", "answers"): lambda b, a, _: "Changed the answers",
@@ -322,6 +388,10 @@ _DOORS = {
     "waiting": "the waiting list",
     "cover": "cover",
     "kiosk": "the kiosk",
+    "staff": "staff",
+    "archives": "the archive",
+    "finding": "the search box",
+    "offline": "the desk",
     "trail": "the history",
 }
 
@@ -366,6 +436,11 @@ _REFUSALS = {
     "closed_days": "It touched many sessions. Open the day again on its own page.",
     "session_bookings": "Mails went out with it. Change the booking on its own page.",
     "staff_grants": "Rights are given and taken on the page of staff.",
+    "api_tokens": "A token that was revoked stays so. Make a new one.",
+    "api_token_grants": "A token keeps its rights. Make a new one.",
+    "kiosks": "A kiosk is signed in on its own device.",
+    "notes": "Notes are written, taken away and brought back where they stand.",
+    "staff_invitations": "A letter went out with it. Withdraw or send it on its own page.",
     "accounts": "Only its owner changes an account.",
 }
 

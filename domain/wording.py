@@ -82,6 +82,22 @@ KINDS = {
         fact="The link opens this guest's questions only.",
         button="Fill in the form",
     ),
+    "fee_charged": Kind(
+        "Fee charged",
+        "Half an hour after a fee for coming late or not at all was charged, if it still stands",
+        Wording("A fee was charged: {session}, {date}"),
+        fact="We charged a no-show fee of £30.00, as agreed when you booked.",
+        button="See the order",
+        writes_subject=True,
+    ),
+    "fee_waived": Kind(
+        "Fee waived",
+        "When a fee that the guest was told of is taken back",
+        Wording("The fee was waived: {session}, {date}"),
+        fact="The no-show fee of £30.00 was taken off your order.",
+        button="See the order",
+        writes_subject=True,
+    ),
     "waiting_joined": Kind(
         "On the waitlist",
         "When somebody joins the waitlist",

@@ -86,10 +86,15 @@ def _site(spec: Spec, columns: Collection[str], row: str) -> str:
 
 def _about(table: str, spec: Spec, row: str) -> tuple[str, str, str, str]:
     """SQL for what the entry is about, whose id, which table, which row."""
-    parent, column = spec.about or (table, "id")
+    parent, column = spec.about or (table, spec.key)
     if spec.links:
         return f"'{parent}'", f"{row}.{column}", f"'{parent}'", f"{row}.{column}"
-    return f"'{parent}'", f"{row}.{column}", f"'{table}'", f"{row}.id"
+    thing, its_id = f"'{parent}'", f"{row}.{column}"
+    if spec.or_about:
+        other, named = spec.or_about
+        thing = f"CASE WHEN {its_id} IS NULL THEN '{other}' ELSE {thing} END"
+        its_id = f"COALESCE({its_id}, {row}.{named})"
+    return thing, its_id, f"'{table}'", f"{row}.{spec.key}"
 
 
 # SQLite
@@ -135,7 +140,8 @@ class _Written:
             yield self._trigger("made", "INSERT", "NEW", "'changed'", "'{}'", self._link("NEW"))
             yield self._trigger("removed", "DELETE", "OLD", "'changed'", self._link("OLD"), "'{}'")
             return
-        yield self._trigger("made", "INSERT", "NEW", "'made'", "'{}'", "'{}'", self._loud("NEW"))
+        told = self._whole("NEW", spec.told)
+        yield self._trigger("made", "INSERT", "NEW", "'made'", "'{}'", told, self._loud("NEW"))
         if spec.made_only:
             return
         yield self._update()
@@ -210,9 +216,11 @@ class _Written:
                 "''" if spec.of_person else why,
             ]
         )
+        # What an archive brings along has its history already.
+        told = " AND ".join(filter(None, ("sundial_acting('importing') IS NOT 1", when)))
         return f"""
             CREATE TRIGGER {PREFIX}{self._table}_{name} AFTER {event} ON {self._table}
-            {f"WHEN {when}" if when else ""}
+            WHEN {told}
             BEGIN
               INSERT INTO audit_entries (organisation_id, site_id, at, {", ".join(_FACTS)}, deed_id,
                 act, about, about_id, subject, subject_id, "before", "after", why)
@@ -350,16 +358,29 @@ def _functions(table: str, spec: Spec, columns: Sequence[str]) -> Iterator[str]:
     yield f"""
         CREATE FUNCTION {PREFIX}of_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
+          IF current_setting('sundial.importing', true) = 'yes' THEN RETURN NULL; END IF;
           {deeds}
           RETURN NULL;
         END $$"""
-    names = ", ".join(_quoted(name) for name in _kept(spec, columns))
-    events = f"INSERT OR UPDATE OF {names} OR DELETE"
-    if spec.made_only or spec.links:
-        events = "INSERT" if spec.made_only else "INSERT OR DELETE"
-    yield f"""
-        CREATE TRIGGER {PREFIX}{table} AFTER {events} ON {table}
-        FOR EACH ROW EXECUTE FUNCTION {PREFIX}of_{table}()"""
+    made = " AND ".join(_plainly_loud(spec))
+    events = {"_made": ("INSERT", f"WHEN ({made})" if made else "")}
+    if not spec.made_only:
+        names = ", ".join(_quoted(name) for name in _kept(spec, columns))
+        events[""] = ("DELETE" if spec.links else f"UPDATE OF {names} OR DELETE", "")
+    for suffix, (event, when) in events.items():
+        yield f"""
+        CREATE TRIGGER {PREFIX}{table}{suffix} AFTER {event} ON {table}
+        FOR EACH ROW {when} EXECUTE FUNCTION {PREFIX}of_{table}()"""
+
+
+def _plainly_loud(spec: Spec) -> Iterator[str]:
+    """What the row itself says about whether it is told: it spares the call of the function.
+
+    A condition of a trigger may ask no other table: those that do are asked in the function.
+    """
+    for silence in (spec.quiet, spec.draft):
+        if silence and "SELECT" not in silence:
+            yield f"NOT ({silence.format(row='NEW')})"
 
 
 def _row_deeds(table: str, spec: Spec, columns: Sequence[str]) -> str:
@@ -367,7 +388,9 @@ def _row_deeds(table: str, spec: Spec, columns: Sequence[str]) -> str:
     quiet = (spec.quiet or "false").format(row="NEW")
     is_draft = (spec.draft or "false").format(row="NEW")
     was_draft = (spec.draft or "false").format(row="OLD")
-    made = _write(table, spec, columns, "NEW", "made", empty, empty)
+    pairs = ", ".join(f"'{name}', NEW.{_quoted(name)}" for name in spec.told)
+    told = f"jsonb_build_object({pairs})"
+    made = _write(table, spec, columns, "NEW", "made", empty, told)
     changed = _write(table, spec, columns, "NEW", "changed", "to_jsonb(OLD)", "to_jsonb(NEW)")
     removed = _write(table, spec, columns, "OLD", "removed", "to_jsonb(OLD)", empty)
     return f"""

@@ -12,6 +12,7 @@ from services.idempotency import retrying
 from services.letters import post
 from services.second_factor import forget_second_factor
 from services.sign_in import forget_tries
+from services.trail import erase_trail
 
 _EVERYWHERE = unbound("an account is one person's sign-in for the whole installation")
 
@@ -60,6 +61,7 @@ def remove_account(account: Account, *, who: str) -> None:
 
     What was begun with it stays, as nobody's; `who` is its address under a keyed hash.
     """
+    erase_trail(None, {"accounts": [account.id]})
     _run(sa.delete(AccountLink).where(AccountLink.account_id == account.id))
     forget_second_factor(account.id)
     for column in _columns_of_accounts():

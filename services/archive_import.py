@@ -1,6 +1,8 @@
 """An archive taken into this installation: all of it or nothing, in one transaction."""
 
 import datetime as dt
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,6 +15,7 @@ from domain.archive import ArchiveFault, read_line
 from domain.errors import RuleBroken
 from domain.words import count
 from models import (
+    AuditEntry,
     IntakeForm,
     Order,
     Session,
@@ -22,13 +25,14 @@ from models import (
     db,
     transaction,
 )
+from models.audit import AUDITED, taking_in, write_arrival
 from services.accounts import fresh_token
 from services.archive_checking import Findings, look_through
 from services.archive_owner import Owner, give_all_rights
 from services.archive_reading import OpenArchive, open_archive
 from services.archive_rows import AT_A_TIME, is_own
 from services.archive_spec import (
-    GROWS,
+    ACCOUNT_TEXTS,
     account_columns,
     columns_of,
     files_of,
@@ -70,6 +74,31 @@ class _Rehearsed(Exception):
 
 
 @dataclass
+class _Numbers:
+    """The numbers that the database gave the rows of a table, in the archive and here.
+
+    Both rise, so that a history stays in its order.
+    """
+
+    there: "array[int]" = field(default_factory=lambda: array("q"))
+    here: "array[int]" = field(default_factory=lambda: array("q"))
+
+    def add(self, there: int, here: int) -> None:
+        """One more."""
+        if self.there and there <= self.there[-1]:
+            raise ArchiveFault("its number does not follow that of the line before")
+        self.there.append(there)
+        self.here.append(here)
+
+    def find(self, there: int) -> int:
+        """The number that a row of the archive has here."""
+        place = bisect_left(self.there, there)
+        if place == len(self.there) or self.there[place] != there:
+            raise ArchiveFault("it names a row that the archive has not")
+        return self.here[place]
+
+
+@dataclass
 class _Taking:
     """What the tables of one archive share while they are taken in."""
 
@@ -78,7 +107,7 @@ class _Taking:
     accounts: dict[str, str]
     joined: frozenset[str]
     say: Say
-    shifts: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, _Numbers] = field(default_factory=dict)
 
     @property
     def organisation_id(self) -> str:
@@ -122,13 +151,19 @@ def _take(
     taking, said = _Taking(archive, accounts, frozenset(found.joined), say), ""
     try:
         with transaction():
-            for table in travelling():
-                _take_table(taking, table)
+            with taking_in():
+                for table in travelling():
+                    _take_table(taking, table)
             _check_walls(taking)
             _check_same(taking)
             _check_readable(taking.organisation_id)
             rebuild_words(taking.organisation_id)
             _plan_reminders(taking.organisation_id, now)
+            write_arrival(
+                taking.organisation_id,
+                f"From an archive made {archive.manifest.made_at}",
+                now=now,
+            )
             if owner is not None:
                 made = frozenset(found.accounts.values()) - {
                     found.accounts[row_id] for row_id in found.joined
@@ -155,33 +190,31 @@ def _report(archive: OpenArchive, found: Findings, **more: Any) -> Report:
 
 
 def _take_table(taking: _Taking, table: sa.Table) -> None:
-    if key := numbered(table):
-        highest = db.session.connection().execute(sa.select(sa.func.max(table.c[key]))).scalar()
-        taking.shifts[table.name] = int(highest or 0)
+    key = numbered(table)
     size, number = (FEW if files_of(table) else AT_A_TIME), 0
     rows = _in_order(table, _rows(taking, table))
     while batch := list(islice(rows, size)):
+        if key:
+            _give_numbers(taking, table, key, batch)
         _insert(table, batch)
         number += len(batch)
         if number >= SAID_EVERY and number % SAID_EVERY < size:
             taking.say(f"{table.name}: {number:,} of {taking.archive.manifest.rows[table.name]:,}")
-    if key:
-        _count_on(table, key)
     taking.say(f"{table.name}: {count(number, 'row')}")
 
 
 def _rows(taking: _Taking, table: sa.Table) -> Iterator[tuple[int, Row]]:
     """Each row with its line, as it is to stand here; accounts that are here already have none."""
-    columns, counted = columns_of(table), _counted(table)
+    columns, counts = columns_of(table), _counting(table)
     for number, line in enumerate(taking.archive.lines(f"data/{table.name}.jsonl"), 1):
         row = read_line(line, columns)
         try:
             _fill_in(taking, table, row)
+            for column, owner in counts.items():
+                if row[column] is not None:
+                    row[column] = taking.numbers[owner].find(row[column])
         except ArchiveFault as fault:
             raise ArchiveFault(f"{_place(table, number)}: {fault.sentence}.") from fault
-        for column, owner in counted.items():
-            if row[column] is not None:
-                row[column] += taking.shifts[owner]
         if table.name != "accounts" or row["id"] not in taking.joined:
             yield number, row
 
@@ -189,20 +222,44 @@ def _rows(taking: _Taking, table: sa.Table) -> Iterator[tuple[int, Row]]:
 def _fill_in(taking: _Taking, table: sa.Table, row: Row) -> None:
     for column, is_firm in account_columns(table).items():
         row[column] = _account(taking, row[column], is_firm=is_firm)
+    for column in ACCOUNT_TEXTS.get(table.name, ()):
+        row[column] = taking.accounts.get(row[column], row[column])
     for column in files_of(table):
         row[column] = taking.archive.file(row[column]) if row[column] else None
     if table.name == "accounts":
         row["session_token"] = fresh_token()
 
 
-def _counted(table: sa.Table) -> dict[str, str]:
-    """Columns that hold a number which the database gave, with the table that it counts."""
-    key = numbered(table)
-    found = {key: table.name} if key else {}
-    for reference in table.foreign_keys:
-        if numbered(reference.column.table) == reference.column.name:
-            found[reference.parent.name] = reference.column.table.name
-    return found
+def _counting(table: sa.Table) -> dict[str, str]:
+    """Columns that name a row by the number which the database gave it, with its table."""
+    return {
+        reference.parent.name: reference.column.table.name
+        for reference in table.foreign_keys
+        if numbered(reference.column.table) == reference.column.name
+    }
+
+
+def _give_numbers(taking: _Taking, table: sa.Table, key: str, batch: list[tuple[int, Row]]) -> None:
+    """Numbers of this database instead of the archive's, in the same order."""
+    numbers = taking.numbers.setdefault(table.name, _Numbers())
+    fresh = _fresh_numbers(table, key, len(batch))
+    for (number, row), one in zip(batch, fresh, strict=True):
+        try:
+            numbers.add(row[key], one)
+        except ArchiveFault as fault:
+            raise ArchiveFault(f"{_place(table, number)}: {fault.sentence}.") from fault
+        row[key] = one
+
+
+def _fresh_numbers(table: sa.Table, key: str, many: int) -> list[int]:
+    """Numbers that nobody else gets: others write meanwhile on PostgreSQL, on SQLite nobody."""
+    connection = db.session.connection()
+    if connection.dialect.name == "postgresql":
+        sequence = sa.func.pg_get_serial_sequence(table.name, key)
+        taken = sa.select(sa.func.nextval(sequence)).select_from(sa.func.generate_series(1, many))
+        return sorted(connection.execute(taken).scalars())
+    highest = connection.execute(sa.select(sa.func.max(table.c[key]))).scalar() or 0
+    return list(range(highest + 1, highest + many + 1))
 
 
 def _account(taking: _Taking, row_id: str | None, *, is_firm: bool) -> str | None:
@@ -286,16 +343,6 @@ def _place(table: sa.Table, number: int) -> str:
     return f"data/{table.name}.jsonl, line {number}"
 
 
-def _count_on(table: sa.Table, key: str) -> None:
-    """The database gives higher numbers from here on; SQLite sees to it by itself."""
-    connection = db.session.connection()
-    if connection.dialect.name != "postgresql":
-        return
-    sequence = sa.func.pg_get_serial_sequence(table.name, key)
-    highest = sa.select(sa.func.max(table.c[key])).scalar_subquery()
-    connection.execute(sa.select(sa.func.setval(sequence, highest)).where(highest.is_not(None)))
-
-
 def _check_walls(taking: _Taking) -> None:
     """No row of the archive may name a row of another organisation that lives here (D1)."""
     own, connection = taking.organisation_id, db.session.connection()
@@ -325,7 +372,7 @@ def _check_same(taking: _Taking) -> None:
     manifest, connection = taking.archive.manifest, db.session.connection()
     for name, number in read_counts(connection, taking.organisation_id).items():
         said = manifest.rows[name]
-        if number < said or (number > said and name not in GROWS):
+        if number != said:
             raise ArchiveFault(f"{name}: {number} rows would be here, the manifest says {said}.")
     if read_sums(connection, taking.organisation_id) != manifest.ledger:
         raise ArchiveFault("The sums of the ledger are not those that the manifest says.")
@@ -347,10 +394,23 @@ def _check_readable(organisation_id: str) -> None:
             sa.select(IntakeForm).where(IntakeForm.organisation_id == organisation_id)
         ):
             fields_of(form)
+        what = "audit_entries"
+        _check_told(organisation_id)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ArchiveFault(f"data/{what}.jsonl: a row can't be read by the shop.") from error
     finally:
         db.session.expunge_all()
+
+
+def _check_told(organisation_id: str) -> None:
+    """The trail tells of tables that there are; raises KeyError."""
+    for names in db.session.execute(
+        sa.select(AuditEntry.about, AuditEntry.subject)
+        .where(AuditEntry.organisation_id == organisation_id)
+        .distinct()
+    ):
+        for name in names:
+            AUDITED[name]
 
 
 def _plan_reminders(organisation_id: str, now: dt.datetime) -> None:

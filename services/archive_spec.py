@@ -86,8 +86,8 @@ ACCOUNT_NAMES = (("notes", "author_id"),)
 """Columns that name an account without a foreign key, as those called `…_by_id` do: it may be
 gone."""
 
-GROWS = ("audit_entries", "audit_values")
-"""Tables that the database itself writes to while rows are taken in: they may hold more after."""
+ACCOUNT_TEXTS = {"audit_entries": ("actor_id", "about_id", "subject_id")}
+"""Columns in which the id of an account may stand: the account does not travel for their sake."""
 
 _SOUNDS_SECRET = re.compile(r"hash|secret|token|key$|password|_code$|^code_|seal", re.I)
 _IS_NAME = re.compile(

@@ -38,6 +38,8 @@ PIECE = 1024 * 1024
 MOST = 50
 """So many are listed; a week hardly sees more."""
 
+DROPPED = "Somebody was erased meanwhile, and would have been in it. Make a new one."
+
 NEEDED = ("SETTINGS_MANAGE", "STAFF_MANAGE")
 """An archive holds everything: who takes it has both, at all sites."""
 
@@ -103,16 +105,21 @@ def begin_archive(
     parts = list_parts(organisation_id)
 
     def deed() -> str:
-        # Two who ask at once stand in a queue here, and the second finds the first one's.
-        db.session.execute(
-            sa.select(Organisation.id)
-            .where(Organisation.id == organisation_id)
-            .with_for_update(key_share=True)
-        )
+        # The second of two who ask at once finds the first one's.
+        _queue_up(organisation_id)
         known = _find_open(organisation_id)
         return known or _ask(organisation_id, site_id, account_id, parts, now)
 
     return once(organisation_id, key, {"do": "begin_archive"}, deed, now)
+
+
+def _queue_up(organisation_id: str) -> None:
+    """Whoever asks for archives, or takes all away, comes one after the other."""
+    db.session.execute(
+        sa.select(Organisation.id)
+        .where(Organisation.id == organisation_id)
+        .with_for_update(key_share=True)
+    )
 
 
 def _find_open(organisation_id: str) -> str | None:
@@ -231,6 +238,33 @@ def delete_archive(organisation_id: str, archive_id: str, *, now: dt.datetime) -
         )
 
     retrying(deed)
+
+
+def drop_archives(organisation_id: str, *, now: dt.datetime) -> None:
+    """Take all archives away, and stop those that are being made; in the caller's transaction.
+
+    Whoever asks for one meanwhile stands in a queue, so none is of a moment before this.
+    """
+    _queue_up(organisation_id)
+    works = sa.select(Archive.work_id).where(Archive.organisation_id == organisation_id)
+    for work in db.session.scalars(
+        sa.select(LongWork)
+        .where(
+            LongWork.organisation_id == organisation_id,
+            LongWork.id.in_(works),
+            LongWork.state.in_(OPEN),
+        )
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ):
+        work.state, work.finished_at = "stopped", now
+        work.failures = [*work.failures, {"item": work.done, "name": "Archive", "said": DROPPED}]
+    db.session.flush()
+    for table in (ArchivePart, Archive):
+        db.session.execute(
+            sa.delete(table).where(table.organisation_id == organisation_id),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def _delete_parts(organisation_id: str, archive_id: str) -> None:

@@ -389,11 +389,13 @@ class Diary:
         elif lot < 0.05 and self._now > start + 10 * _MINUTE:
             set_no_show(*at_desk, missed=True, now=start + 10 * _MINUTE)
         elif lot < 0.96:
-            set_check_in(*at_desk, arrived=True, now=early)
+            is_late = lot < 0.09 and self._now >= start + 20 * _MINUTE
+            arrived_at = start + 20 * _MINUTE if is_late else early
+            set_check_in(*at_desk, arrived=True, now=arrived_at)
             if self._now >= end:
                 set_stage(*at_desk, stage="checked_out", now=end)
             elif lot < 0.85:
-                set_stage(*at_desk, stage="in_treatment", now=start)
+                set_stage(*at_desk, stage="in_treatment", now=max(start, arrived_at))
 
 
 def _suits(offer: Offer, held: set[str]) -> bool:

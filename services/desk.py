@@ -34,7 +34,7 @@ from models import (
     db,
 )
 from services.customers import names_of_accounts
-from services.fees import find_standing_fees, rules_of, settle_fee, take_back
+from services.fees import find_standing_fees, rules_of, settle_fee, take_back, tell_waived
 from services.idempotency import once
 from services.intake import Completion, completion, own_position
 from services.ledger import balances_of
@@ -328,6 +328,7 @@ def waive_fee(
         standing = find_standing_fees(organisation_id, [booking_id]).get(booking_id)
         fee = check_waivable(rules_of(booking), standing, now)
         take_back(booking, fee, why[:MAX_NOTE], by_id=by_id, now=now)
+        tell_waived(booking, fee, now=now)
         booking.updated_at = now
         return booking.session_id
 

@@ -4,6 +4,7 @@ Nothing here locks or commits. What hangs on the person goes whole; in what othe
 full name, address and number give way to `GONE`.
 """
 
+import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,10 +27,12 @@ from models import (
     PrivateLink,
     Session,
     SessionBooking,
+    StaffInvitation,
     db,
     unbound,
 )
 from services.account_closing import remove_account
+from services.erased_copies import erase_copies
 from services.ledger import LAPSED
 from services.letters import MAIL
 from services.person_traces import Person, spellings
@@ -69,6 +72,20 @@ TRACES: Mapping[str, str] = {
     "account_links.email": "the link goes, unless the account stays",
     "account_links.name": "the link goes, unless the account stays",
     "account_links.next": "the link goes, unless the account stays",
+    "finding_words.word": "follow the names, addresses and numbers",
+    "audit_values.before": "goes with all that the trail keeps of them, or that names them",
+    "audit_values.after": "goes with all that the trail keeps of them, or that names them",
+    "audit_values.why": "goes with all that the trail keeps of them, or that names them",
+    "archive_parts.content": "all archives go, and one that is being made is stopped",
+    "staff_invitations.email": "an invitation to their address goes",
+    "staff_invitations.email_key": "an invitation to their address goes",
+    "staff_invitations.name": "an invitation to their address goes; in others the name",
+    "staff_invitations.title": "an invitation to their address goes; in others the name",
+    "sign_ins.user_agent": "goes with the account, unless that stays",
+    "sign_ins.address": "goes with the account, unless that stays",
+    "passkeys.credential_id": "goes with the account, unless that stays",
+    "passkeys.public_key": "goes with the account, unless that stays",
+    "passkeys.name": "goes with the account, unless that stays",
     "accounts.name": "the account goes, unless another venue knows it",
     "accounts.email": "the account goes, unless another venue knows it",
     "accounts.email_key": "the account goes, unless another venue knows it",
@@ -80,9 +97,10 @@ _SILENT: dict[str, Any] = {"synchronize_session": False}
 _BY_ID: dict[str, Any] = {**unbound("a mail about an account has no organisation"), **_SILENT}
 
 
-def erase_texts(person: Person, *, hash_address: Callable[[str], str]) -> None:
+def erase_texts(person: Person, *, hash_address: Callable[[str], str], now: dt.datetime) -> None:
     """Take the person's texts out of every table but their own row."""
-    # What they are found by goes last.
+    # From here on the trail keeps nothing of what is emptied. What they are found by goes last.
+    erase_copies(person, now=now)
     _bookings(person)
     _guests(person)
     _notes(person)
@@ -235,6 +253,8 @@ def _side_texts(person: Person) -> None:
     _replace(Session, "cancel_reason", person)
     _replace(PrivateLink, "name", person)
     _replace(Note, "text", person)
+    _replace(StaffInvitation, "name", person)
+    _replace(StaffInvitation, "title", person)
     for work in db.session.scalars(
         sa.select(LongWork)
         .where(LongWork.organisation_id == person.organisation_id)

@@ -14,6 +14,7 @@ from domain.erasing import CantErase, Coming, Erasure, PaidAhead, find_refusal
 from domain.errors import ChangedSince, NotFound
 from models import (
     Account,
+    Archive,
     Customer,
     Guest,
     IntakeAnswer,
@@ -105,7 +106,7 @@ def erase_traces(
     row = _find(organisation_id, customer_id)
     is_known = bool(row.address_key or row.account_id)
     person = person_of(row)
-    erase_texts(person, hash_address=hash_address)
+    erase_texts(person, hash_address=hash_address, now=now)
     db.session.expire_all()
     row = _find(organisation_id, customer_id)
     for other in _rows(person):
@@ -248,6 +249,7 @@ def _erasure(row: Customer, now: dt.datetime) -> Erasure:
             PrivateLink, PrivateLink.organisation_id == own,
             PrivateLink.customer_id.in_(person.customer_ids),
         ),
+        "archives": _count(Archive, Archive.organisation_id == own),
     }  # fmt: skip
     account = _account_of(person)
     facts = {

@@ -11,11 +11,21 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from domain.fees import Charged, Coming, FeeRules, fee_of, may_waive, settle
+from domain.fees import (
+    TOLD_AFTER,
+    Charged,
+    Coming,
+    FeeRules,
+    fee_of,
+    is_late,
+    may_waive,
+    settle,
+)
 from domain.visits import Visit
 from domain.words import say_time, say_weekday_short
 from models import LedgerEntry, SessionBooking, db, new_object_id
 from services.ledger import let_comps_lapse
+from services.letters import post
 
 
 def rules_of(booking: SessionBooking) -> FeeRules:
@@ -44,6 +54,12 @@ def find_standing_fees(organisation_id: str, booking_ids: Collection[str]) -> di
     }
 
 
+def find_late_fee(booking: SessionBooking, *, now: dt.datetime) -> int:
+    """What checking in now would charge for being late, in minor units; 0 for nothing."""
+    rules = rules_of(booking)
+    return rules.late * booking.places if is_late(rules, _coming(booking), now) else 0
+
+
 def settle_fee(
     booking: SessionBooking, before: Visit, after: Visit, *, by_id: str | None, now: dt.datetime
 ) -> None:
@@ -66,6 +82,8 @@ def settle_fee(
         take_back(booking, standing, "Undone at the desk", by_id=by_id, now=now)
     if settling.charge is not None:
         _charge(booking, settling.charge.kind, settling.charge.amount, by_id, now)
+    elif settling.takes_back and standing is not None:
+        tell_waived(booking, standing, now=now)
 
 
 def take_back(
@@ -79,6 +97,12 @@ def take_back(
     db.session.flush()
     let_comps_lapse(booking.organisation_id, [booking.order_id], now=now)
     db.session.expire(booking.order, ["ledger"])
+
+
+def tell_waived(booking: SessionBooking, fee: Charged, *, now: dt.datetime) -> None:
+    """Mail that a fee is no more, to whoever was told of it (E1)."""
+    if now >= fee.at + TOLD_AFTER:
+        _tell("fee_waived", booking, fee.entry_id, now=now, run_at=now)
 
 
 def take_back_all(bookings: Sequence[SessionBooking], why: str, *, now: dt.datetime) -> None:
@@ -129,6 +153,24 @@ def _charge(
     booking.fee = amount
     db.session.flush()
     db.session.expire(booking.order, ["ledger"])
+    _tell("fee_charged", booking, entry.id, now=now, run_at=now + TOLD_AFTER)
+
+
+def _tell(
+    letter: str, booking: SessionBooking, entry_id: str, *, now: dt.datetime, run_at: dt.datetime
+) -> None:
+    """One letter of a kind for each charge; none where the order has no address."""
+    if not booking.order.email:
+        return
+    post(
+        letter,
+        {"booking": booking.id, "fee": entry_id},
+        dedupe_key=entry_id,
+        now=now,
+        organisation_id=booking.organisation_id,
+        site_id=booking.site_id,
+        run_at=run_at,
+    )
 
 
 def _entry(

@@ -43,6 +43,7 @@ from models import (
 from services.customers import names_of_accounts
 from services.desk import set_check_in
 from services.facts import Venue, venue_of
+from services.fees import find_late_fee
 from services.intake import completion, own_position
 from services.sign_in import lock_tries, tries_of
 
@@ -71,7 +72,7 @@ class KioskLine:
 
 @dataclass(frozen=True, slots=True)
 class ShownBooking:
-    """The one booking on a kiosk's screen: no mail, no phone, no money."""
+    """The one booking on a kiosk's screen: no mail, no phone, no money but what a press costs."""
 
     mark: str
     """Sent with every press, so that a press is about the booking that was looked at."""
@@ -86,6 +87,9 @@ class ShownBooking:
     arrived_at: dt.datetime | None
     forms_missing: bool
     verdict: Verdict
+    late_fee: int
+    """What checking in now adds for being late, in minor units of `currency`; 0 for nothing."""
+    currency: str
     seconds: int
     """Until the kiosk goes back to its start by itself."""
 
@@ -204,6 +208,8 @@ def find_shown(kiosk: KioskDesk, *, now: dt.datetime) -> ShownBooking | None:
         arrived_at=booking.checked_in_at,
         forms_missing=not completion([booking])[booking.id].completed,
         verdict=judge(_arrival(booking), now=now, today=local_day(now, venue.zone)),
+        late_fee=find_late_fee(booking, now=now),
+        currency=booking.order_item.currency,
         seconds=max(1, int((until - now).total_seconds())),
     )
 
@@ -304,6 +310,7 @@ def _bookings(kiosk: KioskDesk, *which: sa.ColumnElement[bool]) -> Sequence[Sess
             contains_eager(SessionBooking.session).options(
                 joinedload(Session.room), joinedload(Session.practitioner)
             ),
+            joinedload(SessionBooking.order_item),
             joinedload(SessionBooking.order).load_only(Order.id, Order.name, Order.email),
             selectinload(SessionBooking.guests),
         )

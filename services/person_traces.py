@@ -36,6 +36,8 @@ class Person:
     """All orders in which something of theirs stands, to be locked."""
     texts: re.Pattern[str] | None = field(repr=False)
     """Finds their addresses, numbers and full names in what others wrote; None for nothing."""
+    needles: frozenset[str] = field(repr=False)
+    """In small letters a part of each of those; one is empty where a part can't be looked for."""
 
 
 def person_of(row: Customer) -> Person:
@@ -69,7 +71,9 @@ def person_of(row: Customer) -> Person:
     )
     guests = _guests(own, known, bookings)
     names = [*(one.name for one in rows), *orders.values(), *(guest[1] for guest in guests)]
+    names += [account.name] if account else []
     phones = [one.phone for one in rows if len(one.phone_key) >= LEAST_DIGITS]
+    terms = _terms(names, known, phones)
     return Person(
         organisation_id=own,
         customer_ids=ids,
@@ -81,25 +85,32 @@ def person_of(row: Customer) -> Person:
         booking_ids=bookings,
         guest_ids=tuple(guest[0] for guest in guests),
         touched_order_ids=tuple(sorted({*order_ids, *others, *(guest[2] for guest in guests)})),
-        texts=pattern_of([*names, *([account.name] if account else [])], known, phones),
+        texts=_pattern_of(terms),
+        needles=frozenset(_needle_of(term) for term in terms),
     )
 
 
-def pattern_of(
-    names: Iterable[str], keys: Iterable[str], phones: Iterable[str]
-) -> re.Pattern[str] | None:
+def _terms(names: Iterable[str], keys: Iterable[str], phones: Iterable[str]) -> set[str]:
     """What finds this person in a text: an address, a number, a full name.
 
     A single word is no full name: it would be somebody else's, too.
     """
-    terms = {r"\s+".join(map(re.escape, name.split())) for name in names if " " in name.strip()}
-    terms |= {re.escape(key) for key in keys}
-    terms |= {re.escape(phone.strip()) for phone in phones}
-    terms -= {r"Erased\s+guest"}
+    full = {" ".join(name.split()) for name in names}
+    terms = {name for name in full if " " in name} | {phone.strip() for phone in phones}
+    return (terms | set(keys)) - {"Erased guest"}
+
+
+def _pattern_of(terms: Set[str]) -> re.Pattern[str] | None:
     if not terms:
         return None
     longest_first = sorted(terms, key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", re.IGNORECASE)
+    either = "|".join(re.escape(term).replace(r"\ ", r"\s+") for term in longest_first)
+    return re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE)
+
+
+def _needle_of(term: str) -> str:
+    """The longest piece of it that every database and every way to write JSON leaves as it is."""
+    return max(re.split(r"[^a-z0-9@._+-]+", term.lower()), key=len)
 
 
 def spellings(column: Any, keys: Set[str], *which: sa.ColumnElement[bool]) -> list[str]:

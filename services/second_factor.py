@@ -20,6 +20,8 @@ from domain.people import email_key
 from domain.second_factor import (
     LETTERS,
     RECOVERY_CODES,
+    WRONG_DIGITS,
+    WRONG_SPARE,
     CodeUsed,
     CodeWrong,
     KeyLost,
@@ -48,6 +50,8 @@ class SecondFactor:
     codes_left: int
     is_readable: bool
     """False once the installation's own key was changed: only recovery codes work."""
+    codes_mark: str = ""
+    """Stands for the recovery codes that there are, used or not."""
 
 
 class AlreadyOn(RuleBroken):
@@ -68,6 +72,18 @@ class NotBegun(RuleBroken):
         super().__init__(sentence)
 
 
+class CodesShown(RuleBroken):
+    """Recovery codes are shown once: the page that showed them was loaded again."""
+
+    code = "codes_shown"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Your new recovery codes were shown already, and can't be shown again. "
+            "If you haven't kept them, make new ones."
+        )
+
+
 def find_second_factor(account_id: str, *, key: str) -> SecondFactor:
     """How it stands with an account's app; `key` is the installation's own."""
     row = _confirmed(account_id)
@@ -78,7 +94,8 @@ def find_second_factor(account_id: str, *, key: str) -> SecondFactor:
             RecoveryCode.account_id == account_id, RecoveryCode.used_at.is_(None)
         )
     )
-    return SecondFactor(True, row.confirmed_at, left or 0, _open(row, key) is not None)
+    is_readable, mark = _open(row, key) is not None, _codes_mark(account_id)
+    return SecondFactor(True, row.confirmed_at, left or 0, is_readable, mark)
 
 
 def has_second_step(account_id: str) -> bool:
@@ -137,10 +154,7 @@ def confirm_authenticator(
     typed = app_code(code)
     step = next((step for step in steps_near(now) if _is_code(app_key, step, typed)), None)
     if step is None:
-        raise CodeWrong(
-            "That code isn't right. Type the one that the app shows now. "
-            "If none works, set your phone's clock to the network's time."
-        )
+        raise CodeWrong(WRONG_DIGITS)
 
     def deed() -> tuple[str, ...]:
         account = lock_account(account_id)
@@ -154,13 +168,19 @@ def confirm_authenticator(
     return retrying(deed)
 
 
-def renew_recovery_codes(account_id: str, *, now: dt.datetime) -> tuple[str, ...]:
-    """Ten new codes instead of those before; raises NotBegun when the app is off."""
+def renew_recovery_codes(account_id: str, *, seen: str, now: dt.datetime) -> tuple[str, ...]:
+    """Ten new codes instead of those that `seen`, their mark, stands for.
+
+    The answer that showed them, loaded again, makes none silently: raises CodesShown, and
+    NotBegun when the app is off.
+    """
 
     def deed() -> tuple[str, ...]:
         account = lock_account(account_id)
         if _confirmed(account_id) is None:
             raise NotBegun
+        if seen != _codes_mark(account_id):
+            raise CodesShown
         return _renew_codes(account, now)
 
     return retrying(deed)
@@ -229,7 +249,7 @@ def _take_app_code(account_id: str, digits: str, *, key: str, now: dt.datetime) 
         raise KeyLost
     steps = [step for step in steps_near(now) if _is_code(app_key, step, digits)]
     if not steps:
-        raise CodeWrong
+        raise CodeWrong(WRONG_DIGITS)
     sealed_key = row.sealed_key
     with transaction():
         taken = any(_claim_step(account_id, sealed_key, step) for step in steps)
@@ -270,7 +290,12 @@ def _take_recovery_code(account_id: str, spare: str, *, now: dt.datetime) -> Non
         return True
 
     if not retrying(deed):
-        raise CodeWrong
+        raise CodeWrong(WRONG_SPARE)
+
+
+def _codes_mark(account_id: str) -> str:
+    first = sa.select(sa.func.min(RecoveryCode.id)).where(RecoveryCode.account_id == account_id)
+    return db.session.scalar(first) or ""
 
 
 def _renew_codes(account: Account, now: dt.datetime) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The people who work for an organisation, and what each may do at which of its sites."""
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from domain.editing import EditedMeanwhile, check_edit, mark_of_values
 from domain.errors import ImpactChanged, NotFound
 from domain.people import MAX_NAME
 from domain.roles import (
+    BeyondOwnRights,
     Grants,
     check_giving,
     check_keeps_own,
@@ -23,7 +25,9 @@ from domain.roles import (
 )
 from domain.venue_rules import check_line
 from models import Account, Site, StaffGrant, db
+from services.accounts import lock_account
 from services.idempotency import retrying
+from services.sign_ins import end_all_of, last_signed_in
 from services.staff_rights import (
     READ_ANEW,
     count_other_managers,
@@ -81,6 +85,7 @@ class StaffLine:
     person: StaffPerson
     access: tuple[tuple[str, str], ...]
     is_own: bool
+    signed_in_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,11 @@ def list_staff(
     ).all()
     sites = list_sites(organisation_id)
     people = _people(organisation_id, accounts)
-    lines = tuple(StaffLine(one, access_of(one.grants, sites), one.id == own_id) for one in people)
+    seen = last_signed_in(one.id for one in people)
+    lines = tuple(
+        StaffLine(one, access_of(one.grants, sites), one.id == own_id, seen.get(one.id))
+        for one in people
+    )
     return StaffPage(lines, total, page, pages)
 
 
@@ -229,6 +238,24 @@ def remove_person(organisation_id: str, staff_id: str, *, by: str, seen: str) ->
         set_grants(organisation_id, staff_id, person.grants, frozenset(), title=person.title)
 
     retrying(deed)
+
+
+def sign_out_person(organisation_id: str, staff_id: str, *, by: str, now: dt.datetime) -> None:
+    """Sign a colleague out on every browser; rights and account stay.
+
+    For who manages the staff wherever that person works. Raises BeyondOwnRights, NotFound.
+    """
+
+    def deed() -> None:
+        lock_rights(organisation_id)
+        person = find_person(organisation_id, staff_id)
+        if not may_touch_all(find_grants(organisation_id, by), person.grants):
+            raise BeyondOwnRights(
+                f"{person.name} also works at venues whose staff you don't manage."
+            )
+        end_all_of(lock_account(staff_id), now=now)
+
+    retrying(deed, "Signed out everywhere")
 
 
 def access_of(grants: Grants, sites: Sequence[Site]) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm import joinedload
 from domain.errors import NotFound
 from domain.local_time import to_utc
 from domain.trail_words import (
+    GRANTS,
     Change,
     Field,
     Said,
@@ -31,6 +33,7 @@ from models import (
     AuditValues,
     Base,
     Customer,
+    FormerCustomer,
     Order,
     Session,
     SessionBooking,
@@ -43,8 +46,10 @@ PAGE = 40
 
 OPENS: dict[str, tuple[str, ...]] = {
     "accounts": ("STAFF_MANAGE",),
+    "api_tokens": ("STAFF_MANAGE",),
     "categories": ("SETTINGS_MANAGE",),
     "customers": ("CUSTOMERS_MANAGE",),
+    "kiosks": ("RESERVATIONS_MANAGE",),
     "media": ("SETTINGS_MANAGE",),
     "membership_types": ("CUSTOMERS_MANAGE",),
     "orders": ("ORDERS_MANAGE",),
@@ -57,6 +62,7 @@ OPENS: dict[str, tuple[str, ...]] = {
     "session_types": ("SETTINGS_MANAGE",),
     "sessions": ("RESERVATIONS_MANAGE",),
     "sites": ("SETTINGS_MANAGE",),
+    "staff_invitations": ("STAFF_MANAGE",),
     "zones": ("SETTINGS_MANAGE",),
 }
 """Which right opens the history of what: the one that opens its page."""
@@ -130,9 +136,10 @@ def list_trail(
 ) -> Trail:
     """What was done to these things (a table and an id each), newest first; constant queries.
 
-    Of an order with its bookings.
+    Of an order with its bookings, of a customer with all that were merged into them.
     """
     things = [*things, *_bookings_of(reader, [key for table, key in things if table == "orders"])]
+    things += _formers_of(reader, [key for table, key in things if table == "customers"])
     about: dict[str, list[str]] = defaultdict(list)
     for table, row_id in things:
         about[table].append(row_id)
@@ -223,6 +230,18 @@ def _bookings_of(reader: Reader, order_ids: Sequence[str]) -> list[tuple[str, st
     return [("session_bookings", booking_id) for booking_id in found]
 
 
+def _formers_of(reader: Reader, customer_ids: Sequence[str]) -> list[tuple[str, str]]:
+    if not customer_ids:
+        return []
+    found = db.session.scalars(
+        sa.select(FormerCustomer.id).where(
+            FormerCustomer.organisation_id == reader.organisation_id,
+            FormerCustomer.customer_id.in_(customer_ids),
+        )
+    )
+    return [("customers", former_id) for former_id in found]
+
+
 def _stands(reader: Reader, about: str, thing_id: str) -> bool:
     """Whether there is such a row of this site, or of the organisation where it has no site."""
     if about == "accounts":
@@ -234,11 +253,11 @@ def _stands(reader: Reader, about: str, thing_id: str) -> bool:
         wanted.append(table.c.organisation_id == reader.organisation_id)
     else:
         wanted.append(table.c.id == reader.organisation_id)
-    if "site_id" in table.c:
+    if "site_id" in table.c and not spec.site:
         wanted.append(table.c.site_id == reader.site_id)
     elif about == "sites":
         wanted.append(table.c.id == reader.site_id)
-    elif spec.site:
+    elif "session_type_id" in table.c:
         kinds = Base.metadata.tables["session_types"]
         wanted.append(
             table.c.session_type_id.in_(
@@ -279,22 +298,31 @@ def _deeds(reader: Reader, rows: Sequence[AuditEntry]) -> tuple[Deed, ...]:
     for _, group in groupby(rows, key=lambda row: row.deed_id):
         lines = list(group)
         first = lines[0]
-        touched = _fold_rows(lines, changes)
+        touched = fold_rows(lines, changes)
         found.append(
             Deed(
                 first.at,
-                _who(first, people),
+                say_who(first, people),
                 first.actor_kind,
                 say_door(first.door),
                 first.address,
-                tuple(dict.fromkeys(filter(None, map(_why, lines)))),
-                tuple(_line(row, change, tongue) for row, change in touched),
+                tuple(dict.fromkeys(filter(None, map(reason_of, lines)))),
+                _once(_line(row, change, tongue) for row, change in touched),
             )
         )
     return tuple(deed for deed in found if deed.lines)
 
 
-def _fold_rows(
+def _once(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Rows of which the same is said are said once: ten recovery codes, a title on every right."""
+    found: dict[object, Line] = {}
+    for line in lines:
+        said = (line.about, line.about_id, line.part, line.said)
+        found.setdefault(said if line.stays else line.id, line)
+    return tuple(found.values())
+
+
+def fold_rows(
     rows: Sequence[AuditEntry], changes: Mapping[int, Change]
 ) -> list[tuple[AuditEntry, Change]]:
     """Each row once, from its first state to its last; one that is as it was before is left out."""
@@ -315,12 +343,14 @@ def _line(row: AuditEntry, change: Change, tongue: Tongue) -> Line:
     thing = tongue.names.get(row.about_id, "")
     is_part = row.subject != row.about
     named = replace(change, thing=own if is_part else "")
-    part = name_part(named) if is_part and change.act == "changed" else ""
+    is_named = change.act == "changed" and row.subject not in GRANTS
+    part = name_part(named) if is_part and is_named else ""
     said, stays = say_change(named, tongue), why_not_undone(change)
     return Line(row.id, row.about, row.about_id, thing or own, part, said, stays)
 
 
-def _why(row: AuditEntry) -> str:
+def reason_of(row: AuditEntry) -> str:
+    """Why it was done, where somebody said so and it was not erased."""
     return row.why or (row.values.why if row.values else "")
 
 
@@ -334,7 +364,8 @@ _ACTORS = {
 }
 
 
-def _who(row: AuditEntry, people: Mapping[str, str]) -> str:
+def say_who(row: AuditEntry, people: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Who did it; `people` names accounts of which the entry keeps no name."""
     if row.actor_name:
         return row.actor_name
     return _ACTORS.get(row.actor_kind) or people.get(row.actor_id, "Somebody who is gone")
@@ -438,8 +469,11 @@ def read_value(kind: str, value: Any) -> Any:
     return ways.get(kind, lambda same: same)(value)
 
 
-def list_folded(entry: AuditEntry) -> dict[str, Change]:
-    """What the deed of an entry did to rows of its kind, each from its first state to its last."""
+def list_folded(entry: AuditEntry, *, whole: bool = False) -> dict[str, Change]:
+    """What the deed of an entry did to rows of its kind, each from its first state to its last.
+
+    By the row's id; `whole` as in `change_of`.
+    """
     rows = db.session.scalars(
         sa.select(AuditEntry)
         .where(
@@ -454,7 +488,7 @@ def list_folded(entry: AuditEntry) -> dict[str, Change]:
     )
     found: dict[str, Change] = {}
     for row in rows:
-        change = change_of(row)
+        change = change_of(row, whole=whole)
         found[row.subject_id] = fold(found.get(row.subject_id), change)
     return found
 
@@ -525,7 +559,8 @@ def _ids_in(subject: str, field: Field) -> Iterable[tuple[str, str]]:
 _NAMED_BY_NAME = {
     *("categories", "media", "membership_types", "organisations", "practitioners", "rooms"),
     *("session_types", "sites", "zones", "customers", "private_links", "recurrence_groups"),
-    *("price_rules", "letter_wordings", "staff_grants", "closed_days", "guests"),
+    *("price_rules", "letter_wordings", "closed_days", "guests"),
+    *("kiosks", "api_tokens", "staff_invitations"),
 }
 
 
@@ -542,13 +577,12 @@ def _names(organisation_id: str, wanted: Mapping[str, Collection[str]]) -> dict[
 
 _SAYS: dict[str, Callable[[Any], str]] = {
     "letter_wordings": lambda letter: KINDS[letter].title if letter in KINDS else str(letter),
-    "staff_grants": lambda right: str(right).replace("_", " ").capitalize(),
 }
 _CALLED = {
     "media": "file_name",
     "price_rules": "label",
     "letter_wordings": "letter",
-    "staff_grants": "right",
+    "staff_invitations": "email",
     "closed_days": "day",
 }
 

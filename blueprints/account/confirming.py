@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, redirect, request, url_for
+from flask import Response, flash, redirect, request, url_for
 
 from blueprints.account.area import bp
 from blueprints.clock import utcnow
@@ -33,6 +33,8 @@ def answer_confirm() -> Any:
             prove(form)
     except RuleBroken as broken:
         return refuse_proof(form, broken, next=_next())
+    if "file" in request.form:
+        flash("Thank you. You can download the file now.", "ok")
     return redirect(_next(), code=303)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, flash, redirect, url_for
+from flask import Response, flash, redirect, request, url_for
 from flask_login import current_user
 
 from blueprints.account.area import bp, refused
@@ -15,12 +15,13 @@ from blueprints.security import SIGNED_IN, account_id, needs
 from blueprints.signing_in import installation_key
 from domain.browsers import say_ago
 from domain.errors import RuleBroken
-from domain.second_factor import FEW_LEFT, in_groups
+from domain.second_factor import FEW_LEFT, NAME_LENGTH, in_groups
 from services.account_closing import is_staff
 from services.account_settings import has_password
 from services.passkeys import list_passkeys
 from services.second_factor import (
     AlreadyOn,
+    CodesShown,
     NotBegun,
     app_address,
     begin_authenticator,
@@ -38,7 +39,9 @@ SETUP = "account/authenticator.html"
 @bp.get("/security")
 @needs(SIGNED_IN)
 def security() -> Response:
-    return show_security()
+    # What was typed of a new passkey before we asked who is there.
+    typed = PasskeyForm(formdata=None, name=request.args.get("device", "")[:NAME_LENGTH])
+    return show_security(adding=typed)
 
 
 def show_security(
@@ -118,8 +121,9 @@ def end_app() -> Any:
 @proved_anew
 def renew_codes() -> Any:
     try:
-        codes = renew_recovery_codes(account_id() or "", now=utcnow())
-    except NotBegun as broken:
+        seen = request.form.get("seen", "")
+        codes = renew_recovery_codes(account_id() or "", seen=seen, now=utcnow())
+    except (CodesShown, NotBegun) as broken:
         flash(broken.sentence, "info")
         return redirect(url_for("account.security"), code=303)
     return _show_codes(codes, is_first=False)

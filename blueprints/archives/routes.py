@@ -4,6 +4,7 @@ from flask import Blueprint, Response, flash, redirect, stream_with_context, url
 
 from blueprints.archives.forms import ArchiveForm
 from blueprints.clock import utcnow
+from blueprints.proving import proved_anew, proved_anew_for_file
 from blueprints.rendering import render
 from blueprints.security import account_id, current_desk, needs
 from blueprints.visits import deed_key
@@ -59,6 +60,7 @@ def _standing(making: Shelved | None) -> Standing | None:
 
 @bp.post("")
 @needs(STAFF)
+@proved_anew
 def ask(site: str) -> Any:
     venue, form = current_desk().venue, ArchiveForm()
     begin_archive(
@@ -74,6 +76,7 @@ def ask(site: str) -> Any:
 
 @bp.get("/<archive_id>.zip")
 @needs(STAFF)
+@proved_anew_for_file
 def fetch(site: str, archive_id: str) -> Response:
     organisation_id = _own(archive_id)
     archive = find_archive(organisation_id, archive_id, now=utcnow())
@@ -105,6 +108,7 @@ def stop(site: str, archive_id: str) -> Any:
 
 @bp.post("/<archive_id>/deletion")
 @needs(STAFF)
+@proved_anew
 def delete(site: str, archive_id: str) -> Any:
     organisation_id = _own(archive_id)
     try:

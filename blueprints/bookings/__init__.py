@@ -1,6 +1,6 @@
 """The page to come back to, by an unguessable link."""
 
-from blueprints.bookings import changes, intake, letters, moves, releases
+from blueprints.bookings import changes, fee_letters, intake, letters, moves, releases
 from blueprints.bookings.routes import bp
 
-__all__ = ["bp", "changes", "intake", "letters", "moves", "releases"]
+__all__ = ["bp", "changes", "fee_letters", "intake", "letters", "moves", "releases"]

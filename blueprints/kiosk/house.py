@@ -6,6 +6,7 @@ from blueprints.clock import utcnow
 from blueprints.kiosk.forms import KioskForm
 from blueprints.kiosk.routes import bp
 from blueprints.links import sign_link
+from blueprints.proving import proved_anew
 from blueprints.rendering import render
 from blueprints.security import KIOSK_COOKIE, account_id, current_desk, needs
 from blueprints.signing_in import sign_out
@@ -24,6 +25,7 @@ def kiosks(site: str) -> Response:
 
 @bp.post("/staff/<site>/kiosks")
 @needs(DESK)
+@proved_anew
 def make_kiosk(site: str) -> Any:
     form, venue = KioskForm(), current_desk().venue
     if not form.validate():

@@ -1,14 +1,15 @@
 """An order's story as staff read it: everything that happened to it, in order."""
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from domain.fees import TITLES
 from domain.ledger import COMP, METHODS, Entry
 from domain.wording import KINDS
 from domain.words import count, full_stop, say_day, say_time
 from models import SessionBooking
+from services.order_changes import GUEST, OrderChange
 from services.order_pages import OrderPage
 from services.outbox_desk import Posted
 
@@ -53,11 +54,23 @@ def say_entry(entry: Entry) -> tuple[str, str]:
     return ("tag", "Charged") if entry.amount > 0 else ("minus", "Taken off")
 
 
-def story_of(page: OrderPage) -> list[Event]:
-    """Everything about the order, oldest first: made, charged, paid, changed, come, told."""
+def story_of(page: OrderPage, changes: Sequence[OrderChange] = ()) -> list[Event]:
+    """Everything about the order, oldest first: made, charged, paid, changed, come, told.
+
+    What stands is told from the rows, with who did it from the trail; the rest by the trail.
+    """
+    standing = {
+        (row.id, name): change
+        for row in page.bookings
+        for name in STANDING
+        if getattr(row, name)
+        for change in changes
+        if change.booking_id == row.id and name in change.columns
+    }
     events = [
         *_beginning(page),
-        *(event for row in page.bookings for event in _visit(row, page)),
+        *(event for row in page.bookings for event in _visit(row, page, standing)),
+        *_others(page, [it for it in changes if it not in standing.values()]),
         *_money(page),
         *_mails(page),
     ]
@@ -105,24 +118,61 @@ def _money(page: OrderPage) -> Iterator[Event]:
         yield Event(entry.at, icon, title, entry.note, by, entry.amount)
 
 
-def _visit(row: SessionBooking, page: OrderPage) -> Iterator[Event]:
+STANDING = ("checked_in_at", "is_no_show", "released_places", "cancelled_at")
+"""What a booking's own row tells while it holds."""
+
+_ICONS = {
+    "checked_in_at": "rotate-ccw",
+    "is_no_show": "rotate-ccw",
+    "session_id": "calendar-days",
+    "places": "users",
+    "stage": "badge-check",
+}
+
+
+def _others(page: OrderPage, changes: Sequence[OrderChange]) -> Iterator[Event]:
+    rows = {row.id: row for row in page.bookings}
+    for one in changes:
+        icon = next((_ICONS[name] for name in _ICONS if name in one.columns), "pencil")
+        row = rows.get(one.booking_id)
+        about = _about(row) if row is not None and len(rows) > 1 else ""
+        detail = ". ".join(filter(None, (*one.said[1:], about, one.why)))
+        yield Event(one.at, icon, one.said[0], detail, one.who)
+
+
+def _visit(
+    row: SessionBooking, page: OrderPage, standing: Mapping[tuple[str, str], OrderChange]
+) -> Iterator[Event]:
+    for event, name in _standing(row, page):
+        change = standing.get((row.id, name))
+        if change is None:
+            yield event
+            continue
+        by = "" if change.who == GUEST else change.who
+        yield replace(event, at=change.at, by=by)
+
+
+def _standing(row: SessionBooking, page: OrderPage) -> Iterator[tuple[Event, str]]:
     about = _about(row) if len(page.bookings) > 1 else ""
     if row.overridden:
-        yield Event(row.created_at, "triangle-alert", "Booked in spite of a rule",
-                    row.override_reason, page.names.get(row.booked_by_id or "", ""))  # fmt: skip
+        by = page.names.get(row.booked_by_id or "", "")
+        title = "Booked in spite of a rule"
+        yield Event(row.created_at, "triangle-alert", title, row.override_reason, by), ""
     if row.checked_in_at:
         said = ", ".join(filter(None, (about, STAGES.get(row.stage, ""))))
-        yield Event(row.checked_in_at, "badge-check", "Checked in", said)
+        yield Event(row.checked_in_at, "badge-check", "Checked in", said), "checked_in_at"
     if row.is_no_show:
-        yield Event(max(row.session.start_time, row.created_at), "circle-x", "No-show", about)
+        noted = max(row.session.start_time, row.created_at)
+        yield Event(noted, "circle-x", "No-show", about), "is_no_show"
     if row.released_places:
         places = count(row.released_places, "place")
-        yield Event(row.updated_at, "hourglass", f"{places} offered to the waitlist", about)
+        said = f"{places} offered to the waitlist"
+        yield Event(row.updated_at, "hourglass", said, about), "released_places"
     if row.cancelled_at:
         reason = full_stop(row.cancel_reason) if row.cancel_reason else ""
         said = ". ".join(filter(None, (about, reason)))
         title = BY.get(row.cancelled_by or "", "Cancelled")
-        yield Event(row.cancelled_at, "calendar-x", title, said)
+        yield Event(row.cancelled_at, "calendar-x", title, said), "cancelled_at"
 
 
 def _about(row: SessionBooking) -> str:

@@ -11,12 +11,14 @@ from blueprints.orders.presenting import say_entry, say_method, story_of
 from blueprints.proving import proved_anew
 from blueprints.rendering import render, say_amount
 from blueprints.security import account_id, current_desk, needs
+from blueprints.trail_reader import current_reader
 from blueprints.visits import deed_key
 from domain.errors import KeyReused, NotFound, RuleBroken
 from domain.ledger import METHODS, LedgerChanged, Share, left_of_payments, plain_amount, plan_refund
 from domain.local_time import local_day
 from domain.money import read_amount
 from domain.wording import KINDS
+from services.order_changes import list_order_changes
 from services.order_pages import (
     OWING,
     SORTS,
@@ -194,6 +196,8 @@ def _order(
     page: OrderPage, which: str = "", form: Form | None = None, *, status: int = 200
 ) -> Response:
     desk, currency = current_desk(), page.order.currency
+    booking_ids = [row.id for row in page.bookings]
+    changes = list_order_changes(current_reader(), page.order.id, booking_ids)
     return render(
         "orders/order.html",
         desk=desk,
@@ -208,7 +212,7 @@ def _order(
         methods=METHODS,
         kinds=KINDS,
         due_typed=plain_amount(page.due, currency) if page.due else "",
-        story=story_of(page),
+        story=story_of(page, changes),
         say_entry=say_entry,
         status=status,
         is_personal=True,

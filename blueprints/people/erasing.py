@@ -12,6 +12,7 @@ from flask import Response, flash, redirect, url_for
 from blueprints.clock import utcnow
 from blueprints.people.area import CUSTOMERS, bp
 from blueprints.people.forms import EraseForm
+from blueprints.proving import proved_anew, proved_anew_for_file
 from blueprints.rendering import render
 from blueprints.security import current_desk, hash_address, needs
 from domain.errors import ChangedSince, RuleBroken
@@ -25,6 +26,7 @@ BYTE_ORDER_MARK = "\ufeff"
 
 @bp.get("/<site>/customers/<customer_id>/data.zip")
 @needs(CUSTOMERS)
+@proved_anew_for_file
 def export(site: str, customer_id: str) -> Response:
     told = export_customer(current_desk().venue.organisation_id, customer_id, now=utcnow())
     headers = {"Content-Disposition": f'attachment; filename="customer-{customer_id}.zip"'}
@@ -33,12 +35,14 @@ def export(site: str, customer_id: str) -> Response:
 
 @bp.get("/<site>/customers/<customer_id>/erasure")
 @needs(CUSTOMERS)
+@proved_anew
 def review_erasure(site: str, customer_id: str) -> Any:
     return _review(customer_id, EraseForm(formdata=None))
 
 
 @bp.post("/<site>/customers/<customer_id>/erasure")
 @needs(CUSTOMERS)
+@proved_anew
 def erase(site: str, customer_id: str) -> Any:
     organisation_id = current_desk().venue.organisation_id
     find_erasure(organisation_id, customer_id, now=utcnow())

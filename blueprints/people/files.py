@@ -4,6 +4,7 @@ from flask import Response, flash, redirect, request, url_for
 
 from blueprints.clock import utcnow
 from blueprints.people.area import CUSTOMERS, bp
+from blueprints.proving import proved_anew_for_file
 from blueprints.rendering import render
 from blueprints.security import current_desk, needs
 from domain.errors import RuleBroken
@@ -22,6 +23,7 @@ from services.member_import import (
 
 @bp.get("/<site>/memberships/members.csv")
 @needs(CUSTOMERS)
+@proved_anew_for_file
 def members_file(site: str) -> Response:
     return _file(export_members(current_desk().venue.organisation_id), "members.csv")
 

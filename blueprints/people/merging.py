@@ -8,6 +8,7 @@ from flask import flash, redirect, request, url_for
 from blueprints.clock import utcnow
 from blueprints.people.area import CUSTOMERS, bp
 from blueprints.people.history import sent_page
+from blueprints.proving import proved_anew
 from blueprints.rendering import render
 from blueprints.security import account_id, current_desk, needs
 from domain.errors import ChangedSince, RuleBroken
@@ -26,6 +27,7 @@ def doubles(site: str) -> Any:
 
 @bp.get("/<site>/customers/<customer_id>/merge")
 @needs(CUSTOMERS)
+@proved_anew
 def review_merge(site: str, customer_id: str) -> Any:
     """With `other` the two side by side; without, a search for the other one."""
     other = request.args.get("other", "")
@@ -34,6 +36,7 @@ def review_merge(site: str, customer_id: str) -> Any:
 
 @bp.post("/<site>/customers/<customer_id>/merge")
 @needs(CUSTOMERS)
+@proved_anew
 def merge(site: str, customer_id: str) -> Any:
     """Keep `customer_id`; `other` becomes part of it."""
     organisation_id = current_desk().venue.organisation_id

@@ -75,8 +75,9 @@ def booking_notes(site: str, booking_id: str) -> Any:
 @bp.post("/<site>/bookings/<booking_id>/notes")
 @needs(RESERVATIONS, CUSTOMERS)
 def note_booking(site: str, booking_id: str) -> Any:
-    venue = current_desk().venue
-    find_booking_of_site(venue.organisation_id, venue.id, booking_id)
+    desk = current_desk()
+    venue = desk.venue
+    session_id = find_booking_of_site(venue.organisation_id, venue.id, booking_id).session_id
     form = NoteForm()
     if not form.validate():
         return _booking_page(booking_id, form, status=422)
@@ -86,7 +87,11 @@ def note_booking(site: str, booking_id: str) -> Any:
         form.refuse(broken)
         return _booking_page(booking_id, form, status=409)
     flash("The note is kept.", "ok")
-    return redirect(_booking_url(site, booking_id), code=303)
+    if RESERVATIONS not in desk.rights:
+        return redirect(_booking_url(site, booking_id), code=303)
+    # Where it is read, and where the next guest waits.
+    roster = url_for("desk.roster", site=site, session_id=session_id, _anchor=f"b-{booking_id}")
+    return redirect(roster, code=303)
 
 
 @bp.get("/<site>/bookings/<booking_id>/notes/<booking_note_id>/removal")

@@ -1,9 +1,12 @@
+import datetime as dt
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
 
+from blueprints.clock import utcnow
 from blueprints.rendering import render
 from blueprints.security import account_id, current_desk
+from domain.browsers import say_ago
 from domain.roles import ROLES, STAFF, WORDS, Grants
 from services.accounts import Desk
 from services.staff_rights import find_grants
@@ -37,6 +40,11 @@ def here() -> tuple[str, str, str]:
     """The organisation, the site and the account of whoever asks."""
     desk: Desk = current_desk()
     return desk.venue.organisation_id, desk.venue.id, account_id() or ""
+
+
+def ago(moment: dt.datetime) -> str:
+    """How long ago something was, in words."""
+    return say_ago(moment, utcnow())
 
 
 def own_grants() -> Grants:

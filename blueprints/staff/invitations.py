@@ -3,6 +3,7 @@ from typing import Any
 from flask import Response, flash
 
 from blueprints.clock import utcnow
+from blueprints.proving import proved_anew
 from blueprints.security import needs
 from blueprints.staff.area import MANAGE, bp, go, here, own_grants, show_page
 from blueprints.staff.forms import Editing, InviteForm, refused
@@ -20,12 +21,14 @@ def invitations(site: str) -> Response:
 
 @bp.get("/<site>/staff/invitations/new")
 @needs(MANAGE)
+@proved_anew
 def new_invitation(site: str) -> Response:
     return _show(Editing(InviteForm(formdata=None), _scopes()))
 
 
 @bp.post("/<site>/staff/invitations")
 @needs(MANAGE)
+@proved_anew
 def send_invitation(site: str) -> Any:
     organisation_id, site_id, me = here()
     form, scopes = InviteForm(), _scopes()
@@ -57,6 +60,7 @@ def send_invitation(site: str) -> Any:
 
 @bp.post("/<site>/staff/invitations/<invitation_id>/letter")
 @needs(MANAGE)
+@proved_anew
 def send_invitation_again(site: str, invitation_id: str) -> Any:
     organisation_id, _, me = here()
     try:

@@ -6,7 +6,7 @@ from blueprints.clock import utcnow
 from blueprints.links import read_link
 from blueprints.rendering import render
 from blueprints.security import PUBLIC, account_id, count_try, hash_address, needs
-from blueprints.signing_in import begin_visit, note_proof
+from blueprints.signing_in import BY_PASSWORD, enter
 from blueprints.staff.area import bp
 from blueprints.staff.forms import JoinForm
 from blueprints.staff.letters import PURPOSE
@@ -51,9 +51,9 @@ def accept_offer(token: str) -> Any:
     except RuleBroken as broken:
         form.refuse(broken)
         return _show(token, found, form, status=422)
-    begin_visit(person, remember=False)
-    note_proof()
-    return _begin()
+    answer = enter(person, remember=False, to=url_for("desk.index"), way=BY_PASSWORD)
+    _welcome()
+    return answer
 
 
 @bp.errorhandler(LinkGone)
@@ -77,8 +77,12 @@ def _read(token: str) -> tuple[str, int]:
 
 
 def _begin() -> Any:
-    flash("Welcome to the team. This is what you can work with.", "ok")
+    _welcome()
     return redirect(url_for("desk.index"), code=303)
+
+
+def _welcome() -> None:
+    flash("Welcome to the team. This is what you can work with.", "ok")
 
 
 def _show(token: str, found: Offer, form: JoinForm, *, status: int = 200) -> Response:

@@ -2,11 +2,13 @@ from typing import Any
 
 from flask import Response, flash, redirect, request, url_for
 
+from blueprints.proving import proved_anew
 from blueprints.security import needs
-from blueprints.staff.area import MANAGE, bp, go, here, own_grants, page_number, show_page
+from blueprints.staff.area import MANAGE, ago, bp, go, here, own_grants, page_number, show_page
 from blueprints.staff.forms import AccessForm, Editing, refused
 from domain.errors import ImpactChanged, NotFound, RuleBroken
 from domain.roles import STAFF, holds, may_touch_all
+from services.sign_ins import last_signed_in, list_sign_ins
 from services.staff import (
     StaffPerson,
     access_of,
@@ -33,20 +35,18 @@ def people(site: str) -> Response:
         site_id=site_id if is_here else "",
         page=page_number(),
     )
-    return show_page("staff/people.html", found=found, search=search, is_here=is_here)
+    return show_page("staff/people.html", found=found, search=search, is_here=is_here, ago=ago)
 
 
 @bp.get("/<site>/staff/<staff_id>")
 @needs(MANAGE)
 def person(site: str, staff_id: str) -> Response:
-    found = find_person(here()[0], staff_id)
-    scopes = list_scopes(here()[0], own_grants(), found.grants)
-    form = AccessForm(formdata=None, title=found.title)
-    return _show(found, Editing(form, scopes, mark_of(found)))
+    return show_person(find_person(here()[0], staff_id))
 
 
 @bp.post("/<site>/staff/<staff_id>")
 @needs(MANAGE)
+@proved_anew
 def change_person(site: str, staff_id: str) -> Any:
     organisation_id, _, me = here()
     found, form = find_person(organisation_id, staff_id), AccessForm()
@@ -75,12 +75,14 @@ def change_person(site: str, staff_id: str) -> Any:
 
 @bp.get("/<site>/staff/<staff_id>/removal")
 @needs(MANAGE)
+@proved_anew
 def removal(site: str, staff_id: str) -> Response:
     return _ask(find_person(here()[0], staff_id))
 
 
 @bp.post("/<site>/staff/<staff_id>/removal")
 @needs(MANAGE)
+@proved_anew
 def remove(site: str, staff_id: str) -> Any:
     organisation_id, _, me = here()
     found = find_person(organisation_id, staff_id)
@@ -103,13 +105,27 @@ def _go_on() -> Any:
     return redirect(url_for("desk.index" if held else "account.bookings"), code=303)
 
 
+def show_person(found: StaffPerson, broken: RuleBroken | None = None) -> Response:
+    """Their page as it opens, or with what was refused about them."""
+    scopes = list_scopes(here()[0], own_grants(), found.grants)
+    form = AccessForm(formdata=None, title=found.title)
+    if broken:
+        form.refuse(broken)
+    status = 422 if broken else 200
+    return _show(found, Editing(form, scopes, mark_of(found), status=status))
+
+
 def _show(found: StaffPerson, editing: Editing) -> Response:
+    may_name = may_touch_all(own_grants(), found.grants)
     return show_page(
         "staff/person.html",
         person=found,
         editing=editing,
         is_own=found.id == here()[2],
-        may_name=may_touch_all(own_grants(), found.grants),
+        may_name=may_name,
+        signed_in_at=last_signed_in([found.id]).get(found.id),
+        browsers=list_sign_ins(found.id) if may_name else [],
+        ago=ago,
         status=editing.status,
     )
 

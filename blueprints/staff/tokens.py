@@ -3,6 +3,7 @@ from typing import Any
 from flask import Response, flash
 
 from blueprints.clock import utcnow
+from blueprints.proving import proved_anew
 from blueprints.security import needs
 from blueprints.staff.area import MANAGE, bp, go, here, own_grants, show_page
 from blueprints.staff.forms import Editing, TokenForm, refused
@@ -24,12 +25,14 @@ def tokens(site: str) -> Response:
 
 @bp.get("/<site>/tokens/new")
 @needs(MANAGE)
+@proved_anew
 def new_token(site: str) -> Response:
     return _show(Editing(TokenForm(formdata=None, lasts="365"), _scopes()))
 
 
 @bp.post("/<site>/tokens")
 @needs(MANAGE)
+@proved_anew
 def make(site: str) -> Any:
     organisation_id, _, me = here()
     form, scopes, now = TokenForm(), _scopes(), utcnow()
@@ -60,12 +63,14 @@ def make(site: str) -> Any:
 
 @bp.get("/<site>/tokens/<token_id>/revocation")
 @needs(MANAGE)
+@proved_anew
 def revocation(site: str, token_id: str) -> Response:
     return _ask(token_id)
 
 
 @bp.post("/<site>/tokens/<token_id>/revocation")
 @needs(MANAGE)
+@proved_anew
 def revoke(site: str, token_id: str) -> Any:
     organisation_id, _, me = here()
     try:

@@ -17,15 +17,24 @@ _PAGES = {
     "zones": ("setup.one_zone", "zone_id"),
 }
 _LISTS = {
+    "accounts": "staff.people",
+    "api_tokens": "staff.tokens",
+    "kiosks": "kiosk.kiosks",
     "membership_types": "people.memberships",
     "organisations": "setup.organisation",
     "private_links": "links.links",
     "sites": "setup.settings",
+    "staff_invitations": "staff.invitations",
 }
 
 
-def page_of(site: str, about: str, about_id: str) -> str:
-    """Where it is seen and changed; empty where it has no page of its own."""
+def page_of(site: str, about: str, about_id: str, *, covers_all: bool) -> str:
+    """Where it is seen and changed; empty where it has no page of its own, or none for them.
+
+    `covers_all`: they hold their right at all venues, as the organisation's page asks.
+    """
+    if about == "organisations" and not covers_all:
+        return ""
     if about in _PAGES:
         endpoint, part = _PAGES[about]
         values: dict[str, Any] = {"site": site, part: about_id}
@@ -35,11 +44,14 @@ def page_of(site: str, about: str, about_id: str) -> str:
 
 PARTS = {
     "accounts": "account_id",
+    "api_tokens": "token_id",
+    "kiosks": "kiosk_id",
     "membership_types": "membership_type_id",
     "organisations": "organisation_id",
     "private_links": "link_id",
     "session_bookings": "booking_id",
     "sites": "venue_id",
+    "staff_invitations": "invitation_id",
     **{about: part for about, (_, part) in _PAGES.items()},
 }
 """What an id of each is called in an address."""

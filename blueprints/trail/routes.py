@@ -5,23 +5,22 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, request
 
 from blueprints.clock import utcnow
-from blueprints.rendering import render, say_amount, say_price
-from blueprints.security import account_id, current_desk, needs
+from blueprints.rendering import render
+from blueprints.security import current_desk, needs
 from blueprints.trail.pages import PARTS, history_of, page_of
+from blueprints.trail_reader import current_reader
 from domain.errors import RuleBroken
 from domain.trail_words import NOUNS
 from services.trail import (
     OPENS,
     Asked,
-    Reader,
     find_thing,
     list_log,
     list_people,
     list_trail,
     may_open,
 )
-from services.undoing import ChangedSince, undo
-from services.venue_settings import covers_all
+from services.undoing import ChangedSince, SavedMeanwhile, undo
 
 bp = Blueprint("trail", __name__, url_prefix="/staff")
 
@@ -29,7 +28,7 @@ bp = Blueprint("trail", __name__, url_prefix="/staff")
 @bp.get("/<site>/trail")
 @needs("SETTINGS_MANAGE", "STAFF_MANAGE")
 def log(site: str) -> Response:
-    reader, asked = _reader(), _asked()
+    reader, asked = current_reader(), _asked()
     kinds = [(key, NOUNS[key].capitalize()) for key in OPENS if may_open(key, reader.rights)]
     return _show(
         "trail/log.html",
@@ -61,7 +60,7 @@ for _about, _rights in OPENS.items():
 
 
 def _undo(about: str, about_id: str) -> Any:
-    reader = _reader()
+    reader = current_reader()
     find_thing(reader, about, about_id)
     entry = _number(request.form.get("entry", ""))
     if entry is None:
@@ -70,25 +69,27 @@ def _undo(about: str, about_id: str) -> Any:
         undo(reader, (about, about_id), entry, now=utcnow())
     except ChangedSince as changed:
         return _show("trail/refused.html", status=409, broken=changed)
+    except SavedMeanwhile as broken:
+        return _show_thing(about, about_id, broken.sentence, status=409)
     except RuleBroken as broken:
         return _show_thing(about, about_id, broken.sentence)
     flash("Undone. It is as it was before.")
     return redirect(history_of(current_desk().venue.slug, about, about_id), code=303)
 
 
-def _show_thing(about: str, about_id: str, problem: str = "") -> Response:
-    reader = _reader()
+def _show_thing(about: str, about_id: str, problem: str = "", *, status: int = 422) -> Response:
+    reader = current_reader()
     called = find_thing(reader, about, about_id)
     return _show(
         "trail/thing.html",
         trail=list_trail(reader, [(about, about_id)], before=_before()),
         called=called,
         noun=NOUNS[about],
-        back=page_of(current_desk().venue.slug, about, about_id),
+        back=page_of(current_desk().venue.slug, about, about_id, covers_all=reader.sees_all),
         about=about,
         about_id=about_id,
         problem=problem,
-        status=422 if problem else 200,
+        status=status if problem else 200,
     )
 
 
@@ -99,23 +100,10 @@ def _show(template: str, *, status: int = 200, **context: Any) -> Response:
         status=status,
         desk=desk,
         venue=desk.venue,
-        page_of=partial(page_of, desk.venue.slug),
+        page_of=partial(page_of, desk.venue.slug, covers_all=current_reader().sees_all),
         history_of=partial(history_of, desk.venue.slug),
         is_personal=True,
         **context,
-    )
-
-
-def _reader() -> Reader:
-    desk = current_desk()
-    venue = desk.venue
-    return Reader(
-        venue.organisation_id,
-        venue.id,
-        venue.zone,
-        lambda minor: (say_price if minor else say_amount)(minor, venue.currency, venue.locale),
-        desk.rights,
-        covers_all(venue.organisation_id, account_id() or ""),
     )
 
 

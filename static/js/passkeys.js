@@ -53,7 +53,7 @@
         adding.elements.ticket.value = ticket;
         adding.submit();
       } catch (failure) {
-        if (failure.status === 403) location.assign(adding.dataset.confirm);
+        if (failure.status === 403) location.assign(`${adding.dataset.confirm}${encodeURIComponent(`?device=${encodeURIComponent(adding.elements.name.value)}`)}`);
         else say(adding, explain(failure));
       }
     });

@@ -17,6 +17,7 @@ from factories import (
     ANYWHERE,
     fetch,
     make_form,
+    make_group,
     make_order,
     make_organisation,
     make_room,
@@ -27,6 +28,7 @@ from factories import (
     save,
 )
 from icalendar import Calendar
+from sqlalchemy.exc import DBAPIError
 
 from domain.archive import MANIFEST
 from domain.eligibility import Viewer
@@ -37,6 +39,8 @@ from models import (
     Account,
     Archive,
     ArchivePart,
+    AuditEntry,
+    Customer,
     FormerCustomer,
     IntakeAnswer,
     IntakeForm,
@@ -47,17 +51,20 @@ from models import (
     Session,
     Site,
     StaffGrant,
+    acting_as,
     db,
     new_object_id,
     new_uuid,
     practitioner_types,
     session_type_categories,
+    transaction,
 )
+from models.acting import Actor
 from services import archive_spec, archives
 from services.accounts import is_password
 from services.archive_import import import_archive
 from services.archive_owner import Owner
-from services.archive_spec import LEFT_OUT, find_undecided, travelling
+from services.archive_spec import LEFT_OUT, find_undecided, numbered, travelling
 from services.archive_writing import VERSION, read_counts, write_archive
 from services.archives import (
     KEPT,
@@ -76,7 +83,9 @@ from services.desk import set_check_in, set_no_show
 from services.doctor import examine
 from services.long_works import carry_on
 from services.orders import Till, comp, refund, take_payment
+from services.scheduling import produce_sessions
 from services.sweeping import sweep
+from services.waiting import join
 
 STEPS = {"archive": make_archive}
 NEVER_FILLED: set[str] = set()
@@ -102,6 +111,7 @@ def build_rich_house(slug="bath"):
         for n in range(4)
     ]
     _fill_the_rest(own, house, kind, lines[0].booking)
+    _make_fees_and_an_offer(own, site)
     till = Till(own, site)
     take_payment(till, lines[0].order_id, amount=9600, method="card", now=NOW)
     for back in (4600, 1000):
@@ -117,7 +127,40 @@ def build_rich_house(slug="bath"):
         account_id=None, now=NOW,
     )  # fmt: skip
     save(LetterWording(organisation_id=own, site_id=site, letter="reminder", updated_at=NOW))
+    maren = Actor("account", staff_of(own), "Maren Ellis", "people.save", "192.0.2.7")
+    with acting_as(maren), transaction("asked by phone"):
+        fetch(Customer, lines[0].booking.customer_id).phone = "+44 20 7946 0000"
     return own, house
+
+
+def staff_of(own):
+    """Maren, who works there."""
+    query = sa.select(Account.id).join(StaffGrant, StaffGrant.account_id == Account.id)
+    return db.session.scalars(
+        query.where(StaffGrant.organisation_id == own, Account.email.startswith("maren@"))
+    ).first()
+
+
+def _make_fees_and_an_offer(own, site):
+    """A fee that stands, one that was taken back, and a place that waits for an answer."""
+    kind = make_type(
+        fetch(Site, site), name="Late hour", late_after_minutes=15, late_fee=1000,
+        no_show_fee=2500, fees_waivable_hours=24,
+    )  # fmt: skip
+    row = make_session(kind, local_start="2026-06-04T11:00", capacity=8)
+    for times in (1, 2):
+        order = make_order(row, email=f"late{times}@example.com", now=NOW - dt.timedelta(hours=1))
+        booking = find_order(order).items[0].booking.id
+        for missed in (True, False)[:times]:
+            after = row.start_time + dt.timedelta(minutes=20)
+            set_no_show(own, site, booking, missed=missed, now=after)
+    hours = make_type(fetch(Site, site), name="Weekly hour", duration=60)
+    group = make_group(hours, make_room(fetch(Site, site)), recurrence_end=dt.date(2026, 6, 12))
+    assert produce_sessions(own, group.id, now=NOW)
+    full = make_session(kind, local_start="2026-06-12T11:00", capacity=1, waitlist_enabled=True)
+    taken = find_order(make_order(full, email="full@example.com")).items[0].booking.id
+    join(own, full.id, guests=1, name="Wade", email="wade@example.com", now=NOW)
+    cancel_for_staff(own, site, taken, reason="Asked", now=NOW)
 
 
 def _fill_the_rest(own, house, kind, booking):
@@ -186,13 +229,25 @@ def with_lines(members, table, lines, *, counted=True):
     }  # fmt: skip
 
 
+COUNTED = ("data/audit_entries.jsonl", "data/audit_values.jsonl")
+
+
 def data_of(members):
     """Every line of every table; the order of equals is the database's own."""
-    return {
+    lines = {
         name: sorted(content.splitlines())
         for name, content in members.items()
-        if name.startswith("data/")
+        if name.startswith("data/") and name not in COUNTED
     }
+    return lines, history_of(members)
+
+
+def history_of(members):
+    """The trail in its order, without the numbers that each database gives."""
+    values = {line.pop("entry_id"): line for line in lines_of(members, "audit_values")}
+    entries = lines_of(members, "audit_entries")
+    assert set(values) < {line["id"] for line in entries}
+    return [(values.get(line.pop("id")), line) for line in entries]
 
 
 def take(app, archive, **given):
@@ -270,8 +325,15 @@ def test_an_organisation_arrives_whole_and_leaves_as_it_came(source, hops):
             assert examine(now=NOW) == []
             arrived = unpack(export(source.own))
             db.session.remove()
-        assert data_of(arrived) == data_of(members)
-        for name in ("rows", "ledger", "organisation", "left_out"):
+        (rows, history), (rows_before, history_before) = data_of(arrived), data_of(members)
+        assert rows == rows_before
+        # It came with its history, and that it came is the one thing that was written.
+        assert history[:-1] == history_before
+        assert history[-1][1]["subject"] == "organisations"
+        assert history[-1][1]["why"].startswith("From an archive made 2026-06-04T")
+        counts, counts_before = (json.loads(it[MANIFEST])["rows"] for it in (arrived, members))
+        assert counts == {**counts_before, "audit_entries": counts_before["audit_entries"] + 1}
+        for name in ("ledger", "organisation", "left_out"):
             assert json.loads(arrived[MANIFEST])[name] == json.loads(members[MANIFEST])[name]
         assert {name for name in arrived if name.startswith("media/")}
         assert arrived.keys() == members.keys()
@@ -292,6 +354,19 @@ def test_the_manifest_counts_what_is_there_and_sums_the_books(source):
     with source.app.app_context():
         assert manifest["rows"] == read_counts(db.session.connection(), source.own)
         db.session.remove()
+    # Of what is rare there is one, too.
+    bookings, ledger = (
+        lines_of(source.members, it) for it in ("session_bookings", "ledger_entries")
+    )
+    assert {"late", "no_show"} & {line["fee"] for line in ledger}
+    assert any(line["reverses_id"] for line in ledger)
+    assert any(line["fee"] for line in bookings)
+    assert any(line["offered_at"] and not line["cancelled_at"] for line in bookings)
+    assert len({line["check_in_code"] for line in bookings}) == len(bookings)
+    assert any(line["recurrence_group_id"] for line in lines_of(source.members, "sessions"))
+    assert any(
+        line["actor_kind"] == "account" for line in lines_of(source.members, "audit_entries")
+    )
     for name, said in manifest["members"].items():
         assert hashlib.sha256(source.members[name]).hexdigest() == said["sha256"]
     assert source.members.keys() == {MANIFEST, *manifest["members"]}
@@ -303,7 +378,7 @@ def test_d1_nothing_of_another_organisation_is_in_it(source):
     with source.app.app_context():
         theirs = [source.other]
         for table in travelling():
-            if "id" in table.c and "organisation_id" in table.c:
+            if "id" in table.c and "organisation_id" in table.c and not numbered(table):
                 query = sa.select(table.c.id).where(table.c.organisation_id == source.other)
                 theirs += db.session.connection().execute(query).scalars()
         db.session.remove()
@@ -380,7 +455,7 @@ def test_what_is_written_while_an_archive_is_made_is_not_in_it(ctx):
 
     write_archive(own, target, now=NOW, reach=meanwhile)
     assert data_of(unpack(target.getvalue())) == before
-    assert len(lines_of(unpack(export(own)), "rooms")) == len(before["data/rooms.jsonl"]) + 2
+    assert len(lines_of(unpack(export(own)), "rooms")) == len(before[0]["data/rooms.jsonl"]) + 2
 
 
 # What belongs into it
@@ -569,6 +644,9 @@ def a_name_twice(members):
         (changed("media_files", content="media/none.webp"), "is missing"),
         (changed("session_bookings", offered_from_id="0" * 24), "names a row that the archive"),
         (changed("sessions", capacity=0), "don't go together"),
+        (changed("audit_entries", number=1, id=0), "does not follow"),
+        (changed("audit_entries", subject="spells"), "can't be read by the shop"),
+        (changed("audit_values", entry_id=2**40), "names a row that the archive has not"),
     ],
 )
 def test_a_hostile_or_broken_archive_is_refused_in_words(source, refused, change, said):
@@ -652,6 +730,34 @@ def test_whoever_has_an_account_here_keeps_it_and_a_second_time_is_refused(sourc
     again = " ".join(take(landing, archive).faults)
     assert "This organisation is here already" in again
     assert "/bath is taken" in again
+
+
+def test_history_follows_what_is_there_already_and_is_guarded_as_before(source, landing):
+    with landing.app_context():
+        there = db.session.scalars(sa.select(AuditEntry.id), execution_options=ANYWHERE).all()
+        known = db.session.scalar(sa.select(Account.id))
+        db.session.remove()
+    members = source.members
+    with acting_as(Actor("console", door="import-organisation")):
+        assert take(landing, pack(members, is_said=False)).is_done
+    own = sa.select(AuditEntry).where(AuditEntry.organisation_id == source.own)
+    with landing.app_context():
+        entries = db.session.scalars(own.order_by(AuditEntry.id)).all()
+        assert entries[0].id > max(there)
+        last = entries[-1]
+        assert (last.actor_kind, last.door, last.at) == ("console", "import-organisation", NOW)
+        assert len(entries) == len(lines_of(members, "audit_entries")) + 1
+        # Whose account became another one here is the same person in what they did.
+        acted = {row.actor_id for row in entries if row.actor_kind == "account"}
+        assert known in acted
+        with pytest.raises(DBAPIError, match="append only"), transaction():
+            db.session.execute(sa.text("UPDATE audit_entries SET why = 'x'"))
+        with transaction():
+            fetch(Organisation, source.own).name = "Another"
+        db.session.expire_all()
+        newest = db.session.scalars(own.order_by(AuditEntry.id.desc())).first()
+        assert (newest.subject, newest.act) == ("organisations", "changed")
+        db.session.remove()
 
 
 def test_a_new_owner_signs_in_with_the_password_that_was_given(source, landing):

@@ -78,6 +78,14 @@ def test_stillwater_uses_every_kind_of_limit(demo):
     assert any(not kind.include_pricing_on_calendar for kind in kinds)
 
 
+def test_fees_of_both_kinds_are_agreed_and_some_stand(demo):
+    kinds = types()
+    assert any(kind.late_fee and kind.no_show_fee for kind in kinds)
+    assert any(kind.no_show_fee and not kind.late_fee for kind in kinds)
+    assert any(kind.fees_waivable_hours for kind in kinds)
+    assert {row[0] for row in every(LedgerEntry.fee)} == {None, "late", "no_show"}
+
+
 def test_price_rules_use_every_condition_and_one_is_free(demo):
     rules = db.session.scalars(sa.select(PriceRule), execution_options=ANYWHERE).all()
     for field in (

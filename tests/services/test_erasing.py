@@ -26,7 +26,12 @@ from domain.errors import ChangedSince, NotFound
 from domain.intake import Field
 from domain.reporting import Period, steps
 from models import (
+    RIGHTS,
     AccountLink,
+    Archive,
+    ArchivePart,
+    AuditEntry,
+    AuditValues,
     Base,
     Customer,
     FormerCustomer,
@@ -41,21 +46,27 @@ from models import (
     MembershipType,
     Note,
     Order,
+    Passkey,
     PrivateLink,
     Session,
     SessionBooking,
+    SignIn,
     Site,
+    StaffInvitation,
     db,
     new_object_id,
     new_uuid,
     transaction,
 )
+from models.audit import AUDITED
+from services.archives import begin_archive, make_archive
 from services.cancelling import cancel_for_staff
 from services.checkout import find_order
 from services.doctor import examine
 from services.erased_texts import TRACES
 from services.erasing import erase_customer, find_erasure
 from services.facts import venue_of
+from services.merging import find_merge, merge_customers
 from services.notes import About, add_note
 from services.orders import Till, comp, refund, take_payment
 from services.report_people import count_leads, count_visitors, count_waiting_parties
@@ -75,15 +86,21 @@ HARMLESS = {
     "zones", "intake_forms", "order_items", "price_rules", "rooms", "recurrence_groups",
     "recurrence_start_times", "practitioner_sites", "practitioner_types",
     "session_type_categories",
-    # A keyed hash.
-    "sign_in_tries",
+    # What programs and tablets of the house may do; who of the staff made them stays, by name.
+    "api_tokens", "api_token_grants", "kiosks",
+    # A keyed hash, a sealed key, hashes of codes, random numbers: they name nobody.
+    "sign_in_tries", "authenticators", "recovery_codes", "spent_challenges",
+    # What happened, when and by whom of the staff: all that is personal stands in audit_values.
+    "audit_entries",
     # Words of ours, keys of ours, secrets that name nobody, and names of things.
     "accounts.password_hash", "accounts.session_token", "accounts.feed_key",
     "account_links.purpose", "idempotency_keys.key", "idempotency_keys.body_hash",
     "jobs.kind", "jobs.dedupe_key", "long_works.kind", "long_works.back", "long_works.state",
     "long_works.dedupe_key", "memberships.state", "notes.author_name", "orders.state",
     "orders.sold_by", "orders.order_ref", "orders.secret", "ledger_entries.kind",
-    "ledger_entries.method", "private_links.key", "sessions.session_type_name",
+    "ledger_entries.method", "ledger_entries.fee", "archives.asked_by_name", "archives.digest",
+    "staff_invitations.grants", "session_bookings.check_in_code",
+    "private_links.key", "sessions.session_type_name",
     "sessions.overridden", "sessions.withdrawn_by", "session_bookings.session_type_name",
     "session_bookings.status", "session_bookings.stage", "session_bookings.cancelled_by",
     "session_bookings.overridden",
@@ -157,6 +174,16 @@ def figures(site):
     ]
 
 
+def open_trail():
+    """Whose rows the trail keeps something personal about."""
+    query = (
+        sa.select(AuditEntry.about, AuditEntry.about_id)
+        .join(AuditValues, AuditValues.entry_id == AuditEntry.id)
+        .distinct()
+    )
+    return {tuple(it) for it in db.session.execute(query, execution_options=ANYWHERE)}
+
+
 def erase(row, *, cancels=False, seen=None, now=NOW):
     seen = seen or find_erasure(row.organisation_id, row.id, now=now).mark
     erase_customer(
@@ -174,8 +201,10 @@ def build_person(site):
     own = {"organisation_id": site.organisation_id}
     account = make_account(EMAIL, NAME)
     row = make_customer(
-        site.organisation_id, account, name=NAME, email=EMAIL, phone=f"{MARK} 077 0090 0123"
+        site.organisation_id, account, name=NAME, email=EMAIL, phone=f"{MARK} before"
     )
+    with transaction():
+        fetch(Customer, row.id).phone = f"{MARK} 077 0090 0123"
     make_customer(site.organisation_id, name=f"{NAME} Guest", email=EMAIL, email_key=None)
     maren = make_staff(site)
     kind = make_type(site, max_per_guest=1, intake_asks_guests=True)
@@ -191,7 +220,7 @@ def build_person(site):
     till = Till(site.organisation_id, site.id, maren.id)
     take_payment(till, order.id, amount=5000, method="cash", note=f"{MARK} paid", now=NOW)
     comp(till, order.id, amount=600, reason=f"For {NAME}", now=NOW)
-    with transaction():
+    with transaction(f"{MARK} asked"):
         own_order = fetch(Order, order.id)
         own_order.typed = {"wish": MARK}
         line = fetch(SessionBooking, booking.id)
@@ -260,6 +289,16 @@ def build_person(site):
                   items=[{"name": f"{NAME}, 3 June"}], total=1, done=1, state="done",
                   failures=[{"name": f"{NAME}, 3 June", "said": f"{EMAIL} is away"}],
                   dedupe_key="w", created_at=NOW))  # fmt: skip
+    for name, email in (("", EMAIL.upper()), (f"Sister of {NAME}", "sister@example.com")):
+        save(StaffInvitation(**own, site_id=site.id, email=email, email_key=email.casefold(),
+                             name=name, title=name, grants=[], created_at=NOW,
+                             expires_at=NOW, withdrawn_at=NOW))  # fmt: skip
+    archive = save(Archive(**own, created_at=NOW, expires_at=NOW, ready_at=NOW))
+    save(ArchivePart(**own, archive_id=archive.id, position=0, content=f"a {MARK}".encode()))
+    save(SignIn(account_id=account.id, user_agent=f"Browser of {MARK}", address=f"{MARK}::1",
+                created_at=NOW, last_used_at=NOW))  # fmt: skip
+    save(Passkey(account_id=account.id, credential_id=f"{MARK}-1", public_key=MARK.encode(),
+                 sign_count=0, name=f"{MARK}'s phone", created_at=NOW))  # fmt: skip
     db.session.expire_all()
     return fetch(Customer, row.id)
 
@@ -271,8 +310,22 @@ def test_every_column_with_text_says_what_becomes_of_a_persons_name():
     assert set(TRACES) <= texts()
 
 
+@pytest.mark.parametrize("name", sorted(name for name in TRACES if name.split(".")[0] in AUDITED))
+def test_what_is_erased_is_kept_apart_by_the_trail(name):
+    table, column = name.split(".")
+    spec = AUDITED[table]
+    assert spec.made_only or column in (*spec.personal, *spec.secret, *spec.skipped)
+    # So are reasons given for it.
+    assert spec.of_person or table in ("private_links", "practitioners")
+
+
 def test_erasing_leaves_no_trace_and_changes_no_sum(site):
     row = build_person(site)
+    jude = db.session.scalar(
+        sa.select(Customer.id).where(Customer.name == "Jude Park"), execution_options=ANYWHERE
+    )
+    with transaction("asked by phone"):
+        fetch(Customer, jude).phone = "0161 496 0000"
     before, sick, said = sums(), examine(now=NOW), figures(site)
     assert places_of(MARK) | places_of(DIGITS) == set(TRACES)
     erase(row)
@@ -282,6 +335,8 @@ def test_erasing_leaves_no_trace_and_changes_no_sum(site):
     assert sums() == before
     assert examine(now=NOW) == sick == []
     assert figures(site) == said
+    # Nobody else's past is lost with it.
+    assert open_trail() == {("customers", jude)}
     gone = fetch(Customer, row.id)
     assert (gone.name, gone.email, gone.erased_at) == ("Erased guest", "", NOW)
     assert db.session.scalars(
@@ -366,9 +421,42 @@ def test_who_works_here_is_not_erased_and_who_another_venue_knows_keeps_the_acco
     assert places_of(MARK) == {
         "accounts.name", "accounts.email", "accounts.email_key", "customers.name",
         "customers.email", "customers.email_key", "customers.address_key", "customers.name_key",
+        "finding_words.word",
     }  # fmt: skip
     assert fetch(Customer, there.id).account_id == account.id
     assert fetch(Customer, here.id).account_id is None
+
+
+def test_archives_go_and_one_that_is_being_made_is_stopped(site):
+    row = make_customer(site.organisation_id, name=NAME, email=EMAIL)
+    owner = make_staff(site, rights=RIGHTS, everywhere=True)
+    shown = find_erasure(site.organisation_id, row.id, now=NOW)
+    archive = begin_archive(site.organisation_id, site.id, owner.id, now=NOW)
+    with pytest.raises(ChangedSince):
+        erase(row, seen=shown.mark)
+    elsewhere = make_site(make_organisation(), slug="elsewhere").organisation_id
+    kept = save(Archive(organisation_id=elsewhere, created_at=NOW, expires_at=NOW))
+    assert find_erasure(site.organisation_id, row.id, now=NOW).archives == 1
+    erase(row)
+    ids = db.session.scalars(sa.select(Archive.id), execution_options=ANYWHERE).all()
+    assert ids == [kept.id]
+    work = db.session.scalars(sa.select(LongWork), execution_options=ANYWHERE).one()
+    assert (work.state, len(work.failures)) == ("stopped", 1)
+    # Its worker comes late, with the person still in hand: nothing is kept of it.
+    make_archive(site.organisation_id, site.id, {"archive": archive}, NOW)
+    assert db.session.scalars(sa.select(ArchivePart), execution_options=ANYWHERE).all() == []
+
+
+def test_what_was_merged_into_them_leaves_the_trail_too(site):
+    old = make_customer(site.organisation_id, name="Ana Former", email="former@example.com")
+    row = make_customer(site.organisation_id, name=NAME, email=EMAIL)
+    merge_customers(
+        site.organisation_id, row.id, old.id, chosen=dict.fromkeys(("name", "email"), "kept"),
+        seen=find_merge(site.organisation_id, row.id, old.id).mark, by_id="m", now=NOW,
+    )  # fmt: skip
+    assert "audit_values.before" in places_of("former")
+    erase(fetch(Customer, row.id))
+    assert places_of("former@") == places_of("ana former") == set()
 
 
 def test_d1_a_foreign_customer_is_not_found(site):
@@ -383,7 +471,8 @@ def test_m1_of_a_ledgers_line_only_the_note_can_be_emptied(site):
     take_payment(Till(site.organisation_id, site.id), order.id, amount=100, method="cash",
                  note="by card", now=NOW)  # fmt: skip
     table = LedgerEntry.__table__
-    other = {"amount": 1, "created_at": NOW, "note": "another", "currency": "EUR"}
+    other = {"amount": 1, "created_at": NOW, "note": "another", "currency": "EUR",
+             "fee_number": 7}  # fmt: skip
     for column in table.columns:
         with pytest.raises(sa.exc.DBAPIError, match="append only"), transaction():
             db.session.execute(

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from domain.errors import RuleBroken, WrongState
 from domain.replaying import Sent
 from domain.reporting import Period
-from models import LedgerEntry, Order, Session, SessionBooking, SessionType, db, new_object_id
+from models import Job, LedgerEntry, Order, Session, SessionBooking, SessionType, db, new_object_id
 from services.cancelling import cancel
 from services.changing import Door, find_standing
 from services.checkout import book_for_staff, find_order
@@ -224,6 +224,29 @@ def test_a_no_show_is_undone_before_it_is_changed_and_cancelling_takes_what_stan
     cancel(desk, house.id, now=late)
     assert house.due == 0
     assert examine() == []
+
+
+def letters(house):
+    """Kind and moment of every letter about a fee."""
+    query = sa.select(Job).where(Job.organisation_id == house.site.organisation_id)
+    jobs = db.session.scalars(query.order_by(Job.run_at))
+    return [(it.payload["letter"], it.run_at) for it in jobs if "fee" in it.payload]
+
+
+def test_e1_a_fee_is_told_once_when_it_can_be_no_slip_and_so_is_its_end():
+    house = House()
+    house.no_show(30 * MINUTE)
+    told_at = house.start + HOUR
+    assert letters(house) == [("fee_charged", told_at)]
+    waive_fee(*house.at, reason="Ill", now=told_at + MINUTE)
+    assert letters(house) == [("fee_charged", told_at), ("fee_waived", told_at + MINUTE)]
+
+
+def test_e1_a_fee_that_goes_before_it_was_told_goes_without_a_word():
+    house = House()
+    house.no_show(30 * MINUTE)
+    house.no_show(31 * MINUTE, missed=False)
+    assert [kind for kind, _ in letters(house)] == ["fee_charged"]
 
 
 def test_what_was_waived_of_a_fee_by_hand_lapses_with_it():

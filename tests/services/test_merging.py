@@ -1,6 +1,7 @@
 """Two rows for one person become one, and nothing of either is lost (S3)."""
 
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ from domain.merging import FIELDS, KEPT, OTHER, CantMerge, Side, merged_values, 
 from models import (
     Base,
     Customer,
+    FindingWord,
     FormerCustomer,
     Membership,
     MembershipType,
@@ -45,6 +47,7 @@ from services.erasing import erase_customer, find_erasure
 from services.merging import find_merge, list_doubles, merge_customers
 from services.notes import About, add_note, list_notes
 from services.persons import list_person
+from services.trail import Reader, list_trail
 from services.waiting import join
 
 __all__ = ["storm"]
@@ -117,6 +120,17 @@ def test_everything_moves_and_the_old_address_leads_on(site):
     merge(third, fetch(Customer, stays.id))
     assert find_successor(site.organisation_id, goes.id) == third.id
     assert examine(now=NOW) == []
+    # Found by the words of the name that stayed, and of no other; told of as one.
+    found = sa.select(FindingWord.customer_id, FindingWord.word)
+    words = db.session.execute(
+        found.where(FindingWord.customer_id.is_not(None)), execution_options=ANYWHERE
+    ).all()
+    assert {row[0] for row in words} == {third.id}
+    reader = Reader(site.organisation_id, site.id, ZoneInfo(site.zone), str, sees_all=True)
+    told = list_trail(reader, [("customers", third.id)])
+    assert {line.about_id for deed in told.deeds for line in deed.lines} >= {
+        stays.id, goes.id, third.id,
+    }  # fmt: skip
 
 
 def test_who_books_with_the_address_that_was_given_up_is_the_one_that_stays(site):
@@ -202,7 +216,8 @@ def test_all_that_names_a_customer_is_moved():
         for key in table.foreign_keys
         if key.target_fullname == "customers.id"
     }
-    assert named == {model.__tablename__ for model in MOVED} | {"memberships"}
+    # Words of a name go with the row that had it.
+    assert named == {model.__tablename__ for model in MOVED} | {"memberships", "finding_words"}
 
 
 @pytest.mark.parametrize("many", [1, 15])

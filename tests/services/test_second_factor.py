@@ -7,7 +7,7 @@ import pyotp
 import pytest
 import sqlalchemy as sa
 from conftest import NOW
-from factories import make_account
+from factories import make_account, make_customer, make_organisation, save
 
 from domain.errors import NotFound, RuleBroken
 from domain.second_factor import (
@@ -19,12 +19,15 @@ from domain.second_factor import (
     TooManyCodes,
 )
 from domain.sign_in_tries import MOST_TRIES, WINDOW
-from models import Authenticator, RecoveryCode, SignIn, db
+from models import Authenticator, Passkey, RecoveryCode, SignIn, db
+from services.account_closing import close_account
 from services.account_links import change_password
 from services.accounts import find_account, identity_of
+from services.erasing import erase_customer, find_erasure
 from services.outbox import list_jobs
 from services.second_factor import (
     AlreadyOn,
+    CodesShown,
     NotBegun,
     app_address,
     begin_authenticator,
@@ -42,6 +45,7 @@ from services.sign_ins import (
     end_sign_in,
     end_sign_ins_of,
     find_signed_in,
+    last_signed_in,
     list_sign_ins,
     note_use,
 )
@@ -205,12 +209,18 @@ def test_of_one_recovery_code_sent_many_times_at_once_one_is_taken(app, ana):
 
 
 def test_new_recovery_codes_end_the_old_ones(ana):
-    fresh = renew_recovery_codes(ana.id, now=LATER)
+    seen = find_second_factor(ana.id, key=KEY).codes_mark
+    fresh = renew_recovery_codes(ana.id, seen=seen, now=LATER)
     with pytest.raises(CodeWrong):
         ana.check(ana.codes[0])
     ana.check(fresh[0])
+    # The same form again makes none, and those that were shown go on opening.
+    for known in (seen, ""):
+        with pytest.raises(CodesShown):
+            renew_recovery_codes(ana.id, seen=known, now=LATER)
+    ana.check(fresh[1])
     with pytest.raises(NotBegun):
-        renew_recovery_codes(make_account("bob@example.com").id, now=NOW)
+        renew_recovery_codes(make_account("bob@example.com").id, seen="", now=NOW)
 
 
 def test_switching_off_forgets_everything_and_tells_once(ana):
@@ -268,6 +278,51 @@ def test_a_new_password_and_a_colleague_end_all_of_them(ctx):
     end_sign_ins_of(account.id, now=LATER)
     assert list_sign_ins(account.id) == []
     assert find_account(account.id).session_token != before
+
+
+def close(account, customer):
+    close_account(account.id, who="ana@example.com", now=LATER)
+
+
+def erase(account, customer):
+    """By the only venue that knows the person."""
+    own = customer.organisation_id
+    seen = find_erasure(own, customer.id, now=LATER).mark
+    erase_customer(
+        own, customer.id, cancels=False, seen=seen, hash_address=lambda text: text, now=LATER
+    )
+
+
+@pytest.mark.parametrize("end", [close, erase])
+def test_an_account_that_ends_takes_browsers_app_codes_and_passkeys_with_it(ana, end):
+    account, other = find_account(ana.id), make_account("bob@example.com")
+    customer = make_customer(make_organisation().id, account)
+    here = sign_in(account)
+    for owner in (account, other):
+        save(
+            Passkey(
+                account_id=owner.id, credential_id=owner.id, public_key=b"", sign_count=0,
+                name="My phone", created_at=NOW,
+            )
+        )  # fmt: skip
+    sign_in(other)
+    end(account, customer)
+    assert find_account(ana.id) is None
+    assert find_signed_in(here, ana.id) is None
+    for table in (SignIn, Authenticator, RecoveryCode, Passkey):
+        db.session.expire_all()
+        left = set(db.session.scalars(sa.select(table.account_id)))
+        assert left <= {other.id}, table.__tablename__
+    assert len(list_sign_ins(other.id)) == 1
+
+
+def test_the_last_sign_in_is_known_after_it_has_ended(ctx):
+    ana, bob = make_account(), make_account("bob@example.com")
+    for now in (NOW, LATER):
+        sign_in(find_account(ana.id), now=now)
+    end_sign_ins_of(ana.id, now=LATER)
+    assert last_signed_in([ana.id, bob.id]) == {ana.id: LATER}
+    assert last_signed_in([]) == {}
 
 
 def test_nobody_is_signed_in_with_what_was_true_before(ctx):

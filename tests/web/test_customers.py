@@ -16,11 +16,12 @@ from factories import (
     make_site,
     make_staff,
     make_type,
+    save,
 )
 from sqlalchemy import event
 
 from blueprints.clock import read_clock
-from models import Note, Order, Site, db
+from models import Archive, Note, Order, Site, db
 from services.checkout import find_order
 from services.orders import Till, take_payment
 
@@ -156,7 +157,10 @@ def test_notes_are_written_taken_away_and_brought_back(maren, make, house):
 def test_a_bookings_notes_stand_beside_it(maren, make, house):
     url = f"/staff/bath/bookings/{house['booking']}/notes"
     maren.post(url, {"text": ""}, 422)
-    maren.post(url, {"text": "Comes with a wheelchair"}, 303)
+    kept = maren.post(url, {"text": "Comes with a wheelchair"}, 303)
+    # Back to the roster, where the next guest waits and the note is read.
+    assert kept.response.location.endswith(f"#b-{house['booking']}")
+    assert "Comes with a wheelchair" in maren.get(kept.response.location).text(".roster")
     assert "Comes with a wheelchair" in maren.get(url).text("main")
     assert "No notes yet" in maren.get(at(house)).text("main")
     note = make(lambda: db.session.scalar(sa.select(Note.id), execution_options=ANYWHERE))
@@ -225,6 +229,11 @@ def test_d5_everything_about_a_person_is_packed_for_them(maren, make, house):
 def test_erasing_shows_what_it_touches_and_asks_first(maren, make, house):
     url = at(house, "/erasure")
     page = maren.get(url)
+    assert "archive" not in page.text("main")
+    own = {"organisation_id": house["organisation"]}
+    make(lambda: save(Archive(**own, created_at=read_clock(), expires_at=read_clock())))
+    page = maren.get(url)
+    assert "1 archive of the whole organisation deleted" in page.text("main")
     assert "1 order without a name" in page.text("main")
     assert "£48.00 is still due" in page.text("main")
     fields = page.form("form.card")

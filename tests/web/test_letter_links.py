@@ -6,7 +6,17 @@ from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
-from factories import ANYWHERE, fetch, make_account, make_form, make_session, make_site, make_type
+from factories import (
+    ANYWHERE,
+    fetch,
+    make_account,
+    make_form,
+    make_order,
+    make_session,
+    make_site,
+    make_staff,
+    make_type,
+)
 
 from blueprints.clock import read_clock
 from blueprints.mailing import LETTERS, html_of, text_of, write
@@ -16,6 +26,9 @@ from domain.local_time import to_local
 from models import AccountLink, Base, Order, SessionBooking, Site, db, new_uuid, transaction
 from services.basket import drop_line, find_basket, hold_places
 from services.checkout import confirm_order, find_order
+from services.desk import set_no_show, waive_fee
+from services.ledger import find_entries
+from services.staff_invitations import invite
 from services.waiting import close_waiting, join
 from services.waking import release_expired_holds
 
@@ -125,6 +138,35 @@ def notice():
     return {"to": "ana@example.com", "name": "Ana Reyes", "address": "new@example.com"}
 
 
+def invited():
+    site = make_site()
+    owner = make_staff(site, rights=("STAFF_MANAGE",))
+    invitation_id = invite(
+        site.organisation_id, site.id, email="noa@example.com", name="Noa", title="Host",
+        rights={site.id: ["STAFF_MANAGE"]}, by=owner.id, now=read_clock(),
+    )  # fmt: skip
+    return {"invitation": invitation_id, "number": 1}
+
+
+def with_fee(**gone):
+    """A no-show that was charged for; with a reason it was waived since."""
+
+    def payload():
+        start = read_clock() - dt.timedelta(hours=2)
+        local = to_local(start, dt.UTC).replace(tzinfo=None, microsecond=0)
+        offer = make_type(make_site(zone="UTC"), no_show_fee=2500)
+        row = make_session(offer, local_start=local)
+        order = find_order(make_order(row, now=start - dt.timedelta(days=1)))
+        at = (row.organisation_id, row.site_id, order.items[0].booking.id)
+        set_no_show(*at, missed=True, now=read_clock() - dt.timedelta(hours=1))
+        charge = next(it for it in find_entries(at[0], order.id) if it.fee)
+        if gone:
+            waive_fee(*at, now=read_clock(), **gone)
+        return {"booking": at[2], "fee": charge.id}
+
+    return payload
+
+
 EXAMPLES = {
     "register": with_link("register"),
     "no_account": with_link("register"),
@@ -147,6 +189,9 @@ EXAMPLES = {
     "waiting_offer": waiting("offered"),
     "waiting_missed": waiting("missed"),
     "waiting_closed": waiting("closed"),
+    "staff_invitation": invited,
+    "fee_charged": with_fee(),
+    "fee_waived": with_fee(reason="Ill"),
     "guest_form": lambda: {"booking": booked().id, "guest": ""},
 }
 """Name of a letter to a function that makes what it is about and gives its payload."""
@@ -154,6 +199,19 @@ EXAMPLES = {
 
 def test_h7_every_letter_has_an_example_here():
     assert set(EXAMPLES) == set(LETTERS)
+
+
+def test_m1_a_letter_about_a_fee_says_what_the_books_say_now(app):
+    with app.app_context():
+        charged = write({"letter": "fee_charged", **with_fee()()})
+        assert charged.subject == "No-show fee: £25.00"
+        assert "We charged a no-show fee of £25.00" in text_of(charged)
+        gone = with_fee(reason="Ill")()
+        assert not write({"letter": "fee_charged", **gone}).is_useful
+        assert "The no-show fee of £25.00 was taken off" in text_of(
+            write({"letter": "fee_waived", **gone})
+        )
+        db.session.remove()
 
 
 def dump():

@@ -4,7 +4,9 @@ The walk takes the application's own map, so that a page added later is asked to
 address has no example in tests/addresses.py fails.
 """
 
+import re
 from collections import Counter
+from html import unescape
 
 import pytest
 from addresses import addresses, build_house, values_of
@@ -226,6 +228,33 @@ def test_d3_any_one_right_that_a_route_asks_for_is_enough(walk):
         ),
     )
     assert asked["RESERVATIONS_MANAGE"] > 20
+
+
+def dead_links(app, person):
+    """What a person finds closed from the start page on, one page of each kind visited."""
+    urls = app.url_map.bind("localhost")
+    waiting, seen, dead = [("/staff/", "")], set(), []
+    while waiting:
+        url, source = waiting.pop(0)
+        rule = urls.match(url.split("?")[0].split("#")[0], "GET")[0]
+        if rule in seen:
+            continue
+        seen.add(rule)
+        answer = person.client.get(url, follow_redirects=True)
+        if answer.status_code in (401, 403, 404) or answer.status_code >= 500:
+            dead.append(f"{answer.status_code} {url} on {source}")
+        elif answer.mimetype == "text/html":
+            links = re.findall(r'<a [^>]*?href="(/(?:staff|account)/[^"]*)"', answer.text)
+            waiting += [(unescape(link), url) for link in links]
+    return len(seen), dead
+
+
+def test_d3_whoever_has_one_right_alone_starts_somewhere_and_meets_no_closed_door(app, house):
+    for right in RIGHTS:
+        person = Person(app, f"with-{right}@example.com".lower())
+        visited, dead = dead_links(app, person)
+        assert not dead, (right, dead)
+        assert visited > 5, right
 
 
 def ask_the_door(app, person, url, method):

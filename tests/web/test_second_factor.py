@@ -2,13 +2,16 @@
 
 import datetime as dt
 import json
+import re
 
 import pyotp
 import pytest
 import sqlalchemy as sa
+from addresses import addresses, build_house
 from factories import (
     ANYWHERE,
     make_account,
+    make_customer,
     make_order,
     make_session,
     make_site,
@@ -19,11 +22,13 @@ from passkey_device import Device
 
 from blueprints.clock import read_clock
 from blueprints.links import sign_link
+from blueprints.security import PUBLIC, declared_rights
 from domain.sign_in_tries import MOST_TRIES
-from models import AccountLink, Order, db
+from models import RIGHTS, Account, AccountLink, Order, db
 from services.orders import Till, take_payment
 from services.second_factor import begin_authenticator, confirm_authenticator, find_unconfirmed_key
 from services.sign_ins import list_sign_ins
+from services.staff_rights import find_grants
 
 ANA = {"email": "ana@example.com", "password": "quiet-rooms"}
 KEY = "a key for tests"
@@ -78,6 +83,7 @@ def test_the_password_alone_opens_nothing(visitor, ana, now):
     visitor.get(CODE)
     page = visitor.post(CODE, {"code": "000 000"}, 422)
     assert "That code isn't right" in page.text(".summary")
+    assert "clock" in page.text(".summary")
     assert visitor.get("/account/", 303)
     assert to(visitor.post(CODE, {"code": ana[0].at(now())}, 303)) == "/account/details"
     visitor.get("/account/")
@@ -96,7 +102,7 @@ def test_a_code_that_was_seen_opens_no_second_browser(visitor, other_visitor, an
 def test_a_recovery_code_opens_once(visitor, other_visitor, ana):
     for browser, status in ((visitor, 303), (other_visitor, 422)):
         browser.post("/account/sign-in", ANA, 303)
-        browser.post(CODE, {"code": ana[1][0]}, status)
+        browser.post(CODE, {"code": ana[1][0].replace("-", " ").upper()}, status)
     assert "9 codes left" in visitor.get(SECURITY).text()
 
 
@@ -163,9 +169,13 @@ def test_an_app_is_set_up_with_a_first_code_and_codes_shown_once(visitor, make, 
     page = visitor.get("/account/authenticator")
     assert page.all(".qr svg")
     app_key = page.text(".typed-key").replace(" ", "")
+    # A second tab, begun anew, shows the same.
+    visitor.post("/account/authenticator", {}, 303)
+    assert visitor.get("/account/authenticator").text(".typed-key").replace(" ", "") == app_key
     page = visitor.post("/account/authenticator/confirmation", {"code": "123"}, 422)
     assert page.text(".typed-key").replace(" ", "") == app_key
     typed = pyotp.TOTP(app_key).at(now())
+    typed = f" {typed[:3]} {typed[3:]} "
     page = visitor.post("/account/authenticator/confirmation", {"code": typed}, 200)
     codes = [one.get_text() for one in page.all(".codes code")]
     assert len(set(codes)) == 10
@@ -173,8 +183,16 @@ def test_an_app_is_set_up_with_a_first_code_and_codes_shown_once(visitor, make, 
     shown = visitor.get(SECURITY)
     assert "10 codes left" in shown.text()
     assert codes[0] not in shown.html
-    page = visitor.post("/account/recovery-codes", {}, 200)
-    assert codes[0] not in page.html
+    fields = shown.form("form[action='/account/recovery-codes']")
+    page = visitor.post("/account/recovery-codes", fields, 200)
+    fresh = [one.get_text() for one in page.all(".codes code")]
+    assert codes[0] not in fresh
+    # Loading that page again sends the form again, and makes none of them worthless.
+    visitor.post("/account/recovery-codes", fields, 303)
+    shown = visitor.get(SECURITY)
+    assert "were shown already" in shown.text(".note")
+    assert "10 codes left" in shown.text()
+    visitor.post("/account/recovery-codes", {}, 303)
     visitor.post("/account/authenticator/end", {}, 303)
     assert "is switched off" in visitor.get(SECURITY).text(".note--ok")
 
@@ -203,9 +221,45 @@ DANGEROUS = {
     "account.keep_passkey",
     "account.renew_codes",
     "account.replace_password",
+    "archives.ask",
+    "archives.delete",
+    "archives.fetch",
+    "kiosk.make_kiosk",
     "orders.give_back",
     "orders.refunds",
+    "people.erase",
+    "people.export",
+    "people.members_file",
+    "people.merge",
+    "people.review_erasure",
+    "people.review_merge",
     "setup.demand_second_factor",
+    "staff.change_person",
+    "staff.end_browsers",
+    "staff.make",
+    "staff.new_invitation",
+    "staff.new_token",
+    "staff.removal",
+    "staff.remove",
+    "staff.revocation",
+    "staff.revoke",
+    "staff.send_invitation",
+    "staff.send_invitation_again",
+}
+
+LOOKS_DANGEROUS = re.compile(
+    r"<site>/archive|authenticator|closing|/data|eras|export|invitation|kiosks|members\.csv|merge"
+    r"|organisation/|passkey|password|recovery|refund|second.factor|/staff/<site>/staff|token"
+)
+"""Addresses of what gives or takes rights, secrets, money or somebody's data."""
+
+HARMLESS = {
+    "account.change_by_link": "asks for a mailed link, which was asked for with a proof",
+    "account.confirm_by_passkey": "is the question itself",
+    "account.name_passkey": "changes what its owner calls it",
+    "archives.stop": "keeps things as they are",
+    "kiosk.sign_out_kiosk": "ends what was open",
+    "staff.withdraw_invitation": "ends what was open",
 }
 
 
@@ -218,41 +272,97 @@ def dangerous(app):
 
 
 def test_dangerous_things_are_those_we_know(app):
-    assert dangerous(app) >= DANGEROUS
+    assert dangerous(app) == DANGEROUS
+
+
+def test_whatever_looks_dangerous_asks_who_it_is_or_says_why_not(app):
+    looks = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if LOOKS_DANGEROUS.search(rule.rule)
+        and ("POST" in rule.methods or rule.rule.endswith((".zip", ".csv")))
+        # Who needn't be signed in proves it on the page itself, by password, mail or passkey.
+        and PUBLIC not in declared_rights(app, rule.endpoint)
+    }
+    assert looks - dangerous(app) == set(HARMLESS)
 
 
 def test_every_dangerous_thing_asks_who_it_is_once_the_proof_is_old(app, visitor, make, app_of):
     """Somebody with an app, whose password alone is not enough anywhere."""
-
-    def house():
-        site = make_site(slug="bath")
-        account = make_staff(site, everywhere=True, rights=("ORDERS_MANAGE", "SETTINGS_MANAGE"))
-        secret = make_order(make_session(make_type(site)))
-        order = db.session.scalars(
-            sa.select(Order).where(Order.secret == secret), execution_options=ANYWHERE
+    examples = make(lambda: build_house(RIGHTS))
+    boss = make(
+        lambda: db.session.scalars(
+            sa.select(Account.id).where(Account.email == "boss@bath.example")
         ).one()
-        return account.id, order.id
-
-    account_id, order_id = make(house)
-    _, codes = app_of(account_id)
-    who = {"email": "maren@example.com", "password": "thermal-waters"}
+    )
+    _, codes = app_of(boss)
+    who = {"email": "boss@bath.example", "password": "thermal-waters"}
     visitor.post("/account/sign-in", who, 303)
     visitor.post(CODE, {"code": codes[0]}, 303)
     lapse(visitor)
     asked = set()
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint not in dangerous(app) & DANGEROUS:
-            continue
-        values = {"site": "bath", "order_id": order_id, "passkey_id": "x"}
-        url = visitor.url(rule.endpoint, **{name: values[name] for name in rule.arguments})
-        if "POST" in rule.methods:
+    for rule, url in addresses(app, examples, "POST", most=1):
+        if rule.endpoint in DANGEROUS:
             page = visitor.post(url, {"kept": "what was typed"}, 403)
             assert page.form("#proof")["kept"] == "what was typed"
             assert page.one("#proof")["action"] == url
-        else:
-            assert to(visitor.get(url, 303)).startswith("/account/confirm?next=")
-        asked.add(rule.endpoint)
+            asked.add(rule.endpoint)
+    for rule, url in addresses(app, examples, most=1):
+        if rule.endpoint in DANGEROUS:
+            assert to(visitor.get(url, 303)) == f"/account/confirm?next={url}"
+            asked.add(rule.endpoint)
     assert asked == DANGEROUS
+
+
+def test_a_file_is_fetched_from_its_page_after_the_proof(visitor, make):
+    """A browser that is led on to a file would save it and go on asking."""
+
+    def house():
+        site = make_site(slug="bath")
+        account = make_staff(site, rights=("CUSTOMERS_MANAGE",))
+        return make_customer(site.organisation_id, account).id
+
+    there = f"/staff/bath/customers/{make(house)}"
+    visitor.sign_in("maren@example.com", "thermal-waters", "/staff/sign-in")
+    assert not visitor.get(there).all("a[href$='data.zip'][download]")
+    lapse(visitor)
+    came_from = {"Referer": f"http://localhost{there}?page=1"}
+    asked = visitor.get(to(visitor.get(f"{there}/data.zip", 303, headers=came_from)))
+    fields = {**asked.form("#proof"), "proof_password": "thermal-waters"}
+    assert to(visitor.post("/account/confirm", fields, 303)) == f"{there}?page=1"
+    page = visitor.get(there)
+    assert "You can download the file now" in page.text(".note--ok")
+    assert visitor.client.get(f"{there}/data.zip").mimetype == "application/zip"
+
+
+def test_ticks_of_one_name_are_all_kept_meanwhile(visitor, make):
+    """Rights are sent as several fields of one name."""
+
+    def house():
+        site = make_site(slug="bath")
+        make_staff(site, "imogen@example.com", everywhere=True, rights=RIGHTS)
+        return site.id, make_staff(site).id, site.organisation_id
+
+    site_id, maren, organisation_id = make(house)
+    visitor.sign_in("imogen@example.com", "thermal-waters", "/staff/sign-in")
+    url = f"/staff/bath/staff/{maren}"
+    hidden = visitor.get(url).form("form.rights-card[action$='" + maren + "']")
+    lapse(visitor)
+    # Looking asks nothing.
+    visitor.get(url)
+    chosen = ["", "ORDERS_MANAGE", "REPORTS_VIEW"]
+    fields = {
+        **hidden,
+        f"role-{site_id}": "mixture",
+        f"rights-{site_id}": chosen,
+    }
+    page = visitor.post(url, fields, 403)
+    kept = [(one["name"], one["value"]) for one in page.all("#proof input[type=hidden]")]
+    assert [text for name, text in kept if name == f"rights-{site_id}"] == chosen
+    again = {**page.form("#proof"), f"rights-{site_id}": chosen}
+    visitor.post(url, {**again, "proof_password": "thermal-waters"}, 303)
+    held = make(lambda: find_grants(organisation_id, maren))
+    assert held == {(site_id, "ORDERS_MANAGE"), (site_id, "REPORTS_VIEW")}
 
 
 def test_what_was_typed_is_done_with_the_password_and_not_before(visitor, make):
@@ -429,7 +539,8 @@ def test_a_passkey_signs_in_without_password_and_code(visitor, phone, app_of):
     assert to(enter(visitor, phone, next="/account/details")) == "/account/details"
     page = visitor.get(SECURITY)
     assert "My phone" in page.text()
-    visitor.post("/account/recovery-codes", {}, 200)
+    fields = page.form("form[action='/account/recovery-codes']")
+    visitor.post("/account/recovery-codes", fields, 200)
     visitor.post("/account/sign-out", {}, 303)
     assert to(enter(visitor, phone, door="desk")) == "/staff/"
 

@@ -6,14 +6,24 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 from conftest import NOW
-from factories import ANYWHERE, fetch, make_account, make_site, make_staff
+from factories import (
+    ANYWHERE,
+    fetch,
+    make_account,
+    make_customer,
+    make_order,
+    make_session,
+    make_site,
+    make_staff,
+    make_type,
+)
 from sqlalchemy import event
 
 from blueprints.clock import read_clock
 from blueprints.mailing import text_of, write
 from blueprints.security import declared_rights
 from domain.roles import ROLES, STAFF
-from models import RIGHTS, ApiToken, Job, Organisation, Site, StaffInvitation, db
+from models import RIGHTS, Account, ApiToken, Job, Organisation, Site, StaffInvitation, db
 from services.api_tokens import find_token, list_tokens, make_token
 from services.staff_rights import find_grants
 
@@ -124,8 +134,11 @@ def test_the_list_says_who_may_do_what_where_in_as_many_queries_for_many_as_for_
     make(lambda: add(12))
     with counting(imogen.app) as many:
         page = imogen.get("/staff/bath/staff")
-    assert len(many) == len(few) <= 9
+    assert len(many) == len(few) <= 10
     assert "17 people" in page.text("h1")
+    owner = page.one(f".set-row a[href$='{house['owner']}']")
+    assert "Signed in a moment ago" in owner.get_text(" ")
+    assert "Not signed in yet" in page.one(f".set-row a[href$='{house['maren']}']").get_text(" ")
     assert "All venues: Owner" in page.text(".set-list")
     assert "Stillwater Bath: Trainer" in page.text(".set-list")
     assert "Nobody matches" in imogen.get("/staff/bath/staff?q=nobody%25").text("main")
@@ -142,11 +155,85 @@ def test_a_role_is_given_and_holds_from_the_next_page_on(imogen, colleague, hous
     page = imogen.get(f"{url}/removal")
     assert "Receptionist" in page.text("main form")
     imogen.post(f"{url}/removal", page.form("main form"), 303)
-    for path in ("/staff/bath/orders", "/staff/bath/schedule", "/staff/bath/staff"):
+    for path in ("/staff/bath/orders", "/staff/bath/", "/staff/bath/staff"):
         maren.get(path, 404)
     maren.get("/staff/", 403)
     imogen.get(url, 404)
     assert make(lambda: held(house, "maren")) == frozenset()
+
+
+def test_who_loses_all_rights_keeps_account_sign_in_and_bookings(imogen, colleague, house, make):
+    def book():
+        site = fetch(Site, house["bath"])
+        make_customer(house["id"], fetch(Account, house["maren"]), email="maren@example.com")
+        return make_order(
+            make_session(make_type(site)), name="Maren", email="maren@example.com",
+            account_id=house["maren"],
+        )  # fmt: skip
+
+    order = make(book)
+    maren = colleague("maren@example.com")
+    url = f"/staff/bath/staff/{house['maren']}/removal"
+    imogen.post(url, imogen.get(url).form("main form"), 303)
+    maren.get("/staff/bath/", 404)
+    assert order in maren.get("/account/").html
+    maren.get("/account/security")
+    maren.post("/account/sign-out", {}, 303)
+    maren.sign_in("maren@example.com", "thermal-waters")
+
+
+def test_a_colleague_is_signed_out_everywhere_and_may_come_again(imogen, colleague, house):
+    url = f"/staff/bath/staff/{house['maren']}"
+    page = imogen.get(url)
+    assert "Has not signed in yet" in page.text(".browsers-card")
+    assert not page.all(".browsers-card form")
+    maren = colleague("maren@example.com")
+    page = imogen.get(url)
+    assert len(page.all(".browsers li")) == 1
+    # Where from is its owner's business.
+    assert "127.0.0.1" not in page.html
+    imogen.post(f"{url}/browsers/end", {}, 303)
+    assert "signed out everywhere" in imogen.get(url).text(".note--ok")
+    assert "Nowhere now" in imogen.get(url).text(".browsers-card")
+    assert "sign-in" in maren.get("/staff/bath/", 303).response.location
+    maren.sign_in("maren@example.com", "thermal-waters", "/staff/sign-in")
+    maren.get("/staff/bath/")
+    imogen.get(f"{url}/browsers/end", 303)
+    imogen.post(f"/staff/bath/staff/{'0' * 24}/browsers/end", {}, 404)
+    assert not imogen.get(f"/staff/bath/staff/{house['owner']}").all(".browsers-card form")
+
+
+def test_nobody_signs_out_whose_rights_are_not_theirs_to_end(colleague, imogen, house):
+    lena = colleague("lena@example.com")
+    url = f"/staff/bath/staff/{house['owner']}"
+    page = lena.get(url)
+    assert not page.all(".browsers-card form, .browsers li")
+    page = lena.post(f"{url}/browsers/end", {}, 422)
+    assert "staff you don't manage" in page.text("[role=alert]")
+    imogen.get("/staff/bath/staff")
+    lena.post(f"/staff/bath/staff/{house['maren']}/browsers/end", {}, 303)
+
+
+def test_a_venue_that_asks_for_a_second_factor_asks_who_was_just_invited(
+    imogen, other_visitor, house, make
+):
+    def demand():
+        fetch(Organisation, house["id"]).staff_second_factor = True
+        db.session.commit()
+
+    invite(imogen, house)
+    _, _, link = letter_of(imogen.app, make)
+    make(demand)
+    form = {**other_visitor.get(link).form("main form"), "name": "Noa", "password": WORDS}
+    other_visitor.post(link, form, 303)
+    page = other_visitor.get(other_visitor.get("/staff/", 302).response.location, 303)
+    assert page.response.location == "/account/security"
+    page = other_visitor.get("/account/security")
+    assert "asks its staff" in page.text("main")
+    assert "This browser" in page.text(".badge--ok")
+    # Fresh, so nothing more is asked before the app is set up.
+    other_visitor.post("/account/authenticator", {}, 303)
+    other_visitor.get("/account/authenticator")
 
 
 def test_ticks_are_an_own_mixture_and_what_is_not_sent_stays(imogen, house, make):
@@ -376,7 +463,7 @@ def test_a_token_of_other_venues_is_shown_and_not_ones_to_revoke(colleague, hous
         lambda: make_token(house["id"], name="All", rights=rights, by=house["owner"], now=NOW)[0]
     )
     lena = colleague("lena@example.com")
-    assert not lena.get("/staff/bath/tokens").all(f"#token-{token_id} a")
+    assert not lena.get("/staff/bath/tokens").all(f"#token-{token_id} a[href*=revocation]")
     url = f"/staff/bath/tokens/{token_id}/revocation"
     assert not lena.get(url).all("main .btn--danger")
     lena.post(url, {}, 422)

@@ -20,12 +20,31 @@ from factories import (
 )
 
 from blueprints.clock import read_clock
+from domain.api_tokens import hash_of
 from domain.editing import mark_of_values
 from domain.pricing import PriceRule
-from models import AuditEntry, Organisation, Room, SessionBooking, SessionType, Site, db
+from models import (
+    RIGHTS,
+    Actor,
+    AuditEntry,
+    Organisation,
+    Room,
+    SessionBooking,
+    SessionType,
+    Site,
+    acting_as,
+    db,
+)
 from models.walls import unbound
+from services.api_tokens import make_token
+from services.cancelling import cancel_for_staff
+from services.changing import Door
+from services.kiosks import sign_in_kiosk
+from services.moving import move
 from services.price_rules import find_prices, save_rules
 from services.rooms import find_room, room_values, save_room
+from services.staff import find_person, mark_of, save_person
+from services.staff_invitations import invite
 
 EVERYTHING = (
     "SETTINGS_MANAGE", "RESERVATIONS_MANAGE", "CUSTOMERS_MANAGE", "ORDERS_MANAGE", "STAFF_MANAGE",
@@ -301,3 +320,137 @@ def test_a_customer_who_acts_has_a_name_only_while_the_account_does(visitor, mak
         execution_options=unbound("a test"),
     ).all())  # fmt: skip
     assert [(row.actor_kind, row.actor_name, row.address) for row in rows] == [("account", "", "")]
+
+
+def told(make, *which):
+    return make(lambda: [
+        (row.subject, row.actor_kind, row.actor_name, row.door)
+        for row in db.session.scalars(
+            sa.select(AuditEntry).where(*which).order_by(AuditEntry.id),
+            execution_options=unbound("a test"),
+        )
+    ])  # fmt: skip
+
+
+def soon_booked(house, **given):
+    """A booking of a session that begins in some minutes, by the wall clock of its site."""
+    soon = (read_clock() + dt.timedelta(minutes=20)).astimezone(fetch_site(house).zoneinfo)
+    local = soon.replace(tzinfo=None, microsecond=0)
+    row = make_session(fetch(SessionType, house["kind"]), local_start=local)
+    return make_booked_line(row, now=read_clock(), **given)
+
+
+def test_a_check_in_at_the_kiosk_is_the_kiosks(maren, make, house):
+    code, line = make(lambda: (lambda row: (row.check_in_code, row.id))(soon_booked(house)))
+    maren.post("/staff/bath/kiosks", {"name": "Front door"}, 303)
+    maren.post("/kiosk/bath/booking", {"reference": code, "last_name": ""}, 303)
+    form = maren.get("/kiosk/bath/booking").form("form[action$='/check-in']")
+    maren.post("/kiosk/bath/check-in", form, 303)
+    assert told(make, AuditEntry.subject_id == line)[-1] == (
+        "session_bookings", "kiosk", "Front door", "kiosk.check_in",
+    )  # fmt: skip
+    [made] = told(make, AuditEntry.subject == "kiosks")
+    assert made[1:] == ("account", "Maren Ellis", "kiosk.make_kiosk")
+
+
+def test_commands_are_the_consoles(make, house, app):
+    code = make(lambda: fetch(Organisation, house["here"][0]).code)
+    run = app.test_cli_runner().invoke
+    answer = run(args=["api-token", "--organisation", code, "--rights", "REPORTS_VIEW"])
+    assert answer.exit_code == 0, answer.output
+    found = told(make, AuditEntry.subject.in_(["api_tokens", "api_token_grants"]))
+    assert {row[0] for row in found} == {"api_tokens", "api_token_grants"}
+    assert {row[1::2] for row in found} == {("console", "api-token")}
+    plain = answer.output.strip()
+
+    def written():
+        rows = db.session.scalars(sa.select(AuditEntry), execution_options=unbound("a test"))
+        return str([(row.before, row.after, row.why) for row in rows])
+
+    text = make(written)
+    assert plain not in text
+    assert hash_of(plain) not in text
+
+
+def test_rights_tokens_invitations_and_kiosks_have_their_history(maren, make, house):
+    organisation_id, site_id = house["here"]
+
+    def build():
+        boss = make_staff(fetch_site(house), "olga@example.com", rights=RIGHTS, everywhere=True)
+        ruth = make_staff(fetch_site(house), "ruth@example.com")
+        seen = mark_of(find_person(organisation_id, ruth.id))
+        rights = {site_id: ["ORDERS_MANAGE"]}
+        save_person(organisation_id, ruth.id, rights, title="Desk", by=boss.id, seen=seen)
+        token, _ = make_token(organisation_id, name="Till", rights={"all": ["REPORTS_VIEW"]},
+                              by=boss.id, now=read_clock())  # fmt: skip
+        invited = invite(organisation_id, site_id, email="new@example.com", name="", title="",
+                         rights=rights, by=boss.id, now=read_clock())  # fmt: skip
+        kiosk = sign_in_kiosk(organisation_id, site_id, "Door", by=boss.id, now=read_clock())
+        return ruth.id, token, invited, kiosk.partition(".")[0]
+
+    ruth, token, invited, kiosk = make(build)
+    for page, row_id, said in (
+        ("/staff/bath/staff/" + ruth, ruth, "Gave the right “Orders and money” at"),
+        ("/staff/bath/staff/" + ruth, ruth, "Took “Run the day” at"),
+        ("/staff/bath/tokens", token, "Gave the right “Reports” at all venues"),
+        ("/staff/bath/staff/invitations", invited, "Sent the invitation"),
+        ("/staff/bath/kiosks", kiosk, "Signed the kiosk in"),
+    ):
+        [link] = maren.get(page).all(f"a[href*='/trail/'][href$='{row_id}']")
+        history = maren.get(str(link["href"]))
+        assert said in history.text("ol.trail"), said
+        assert not history.all("ol.trail form")
+
+
+def test_an_orders_story_tells_who_did_what_and_nothing_twice(maren, make, house, app):
+    def build():
+        row = soon_booked(house, guests=2)
+        kind = fetch(SessionType, house["kind"])
+        later = (read_clock() + dt.timedelta(days=3)).replace(tzinfo=None, microsecond=0)
+        return row.id, row.order_id, make_session(kind, local_start=later).id
+
+    line, order, later = make(build)
+
+    def look():
+        seen = []
+        with app.app_context():
+            engine = db.engine
+
+        def note(*args):
+            seen.append(args[2])
+
+        sa.event.listen(engine, "before_cursor_execute", note)
+        try:
+            page = maren.get(f"/staff/bath/orders/{order}")
+        finally:
+            sa.event.remove(engine, "before_cursor_execute", note)
+        return page, len(seen)
+
+    tap = f"/staff/bath/bookings/{line}/check-in"
+    for to in ("true", "false", "true"):
+        maren.post(tap, {"set": to}, 303)
+    page, few = look()
+    story = page.text(".story")
+    assert story.count("Checked in") == 2
+    assert story.count("Took the check-in back") == 1
+    assert story.count("Maren Ellis") == 3
+    assert "Made the booking" not in story
+    assert "Wrote a line" not in story
+    for to in ("false", "true") * 5 + ("false",):
+        maren.post(tap, {"set": to}, 303)
+    page, many = look()
+    assert page.text(".story").count("Took the check-in back") == 7
+    assert many == few
+
+    def change():
+        door = Door(house["here"][0], site_id=house["here"][1])
+        with acting_as(Actor("account", "a" * 24, "Ruth Amaya")):
+            move(door, line, later, now=read_clock())
+            cancel_for_staff(*house["here"], line, reason="Ill", now=read_clock())
+
+    make(change)
+    story = maren.get(f"/staff/bath/orders/{order}").text(".story")
+    assert "Moved the booking from" in story
+    assert story.count("Cancelled at the desk") == 1
+    assert story.count("Ruth Amaya") == 2
+    assert "Cancelled the booking" not in story
