@@ -50,9 +50,9 @@ def test_a_visit_by_keys_from_row_to_row(page):
 
 def test_letters_are_keys_in_a_row_alone(page):
     ana = page.locator("li[data-guest='Ana Reyes']")
-    page.get_by_role("searchbox").focus()
+    page.get_by_role("searchbox", name="Find a guest").focus()
     page.keyboard.type("cnu")
-    expect(page.get_by_role("searchbox")).to_have_value("cnu")
+    expect(page.get_by_role("searchbox", name="Find a guest")).to_have_value("cnu")
     page.locator("h1").click()
     page.keyboard.press("c")
     page.locator(".tally a").first.focus()
