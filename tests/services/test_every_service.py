@@ -616,7 +616,8 @@ def security(it: House) -> None:
     codes = it.did(
         second_factor.confirm_authenticator, me, app.at(NOW), key=key, now=NOW
     )  # fmt: skip
-    codes = it.did(second_factor.renew_recovery_codes, me, now=NOW)
+    seen = second_factor.find_second_factor(me, key=key).codes_mark
+    codes = it.did(second_factor.renew_recovery_codes, me, seen=seen, now=NOW)
     it.did(second_factor.check_code, me, codes[0], key=key, now=NOW)
     it.did(second_factor.switch_off_for, it.ana.email, now=NOW)
     second_factor.begin_authenticator(me, key=key, now=NOW + DAY)
@@ -858,11 +859,11 @@ def test_what_is_taken_in_is_in_the_trail(ctx, databases):
             report = archive_import.import_archive(file, now=NOW)
         assert report.is_done
         changed = due(before, snapshot())
-        # What came with the archive's own trail is told by that; its rows are told here.
+        # What its rows went through is told by the trail that came along; here only that it came.
         assert changed
         assert changed <= written(0)
         told = sa.select(AuditEntry.subject).where(AuditEntry.door == "import").distinct()
         tables = db.session.scalars(told, execution_options=ANYWHERE).all()
-        assert {"organisations", "sites", "rooms"} <= {*tables}
+        assert {*tables} == {"organisations"}
         db.session.remove()
         db.engine.dispose()
