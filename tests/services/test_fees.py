@@ -192,7 +192,8 @@ def test_the_same_tap_sent_again_is_done_once_whatever_a_colleague_did_meanwhile
 
 def test_a_tap_that_waited_for_the_network_makes_nobody_late():
     house = House()
-    house.check_in(18 * MINUTE, sent=Sent(ago=4 * MINUTE))
+    (line,) = find_roster(*house.at[:1], house.site.id, house.row.id, now=NOW).lines
+    house.check_in(18 * MINUTE, sent=Sent(ago=4 * MINUTE, seen=line.mark))
     assert fetch(SessionBooking, house.id).checked_in_at == house.start + 14 * MINUTE
     assert house.fees == []
 
