@@ -193,9 +193,15 @@ def ctx(app: Flask) -> Iterator[Flask]:
 
 @pytest.fixture(scope="session")
 def demo_url(databases: Databases) -> str:
-    """A database with the demo venues; copy it before writing to it."""
+    """A database with the demo venues; copy it before writing to it.
+
+    TEST_DEMO may name a file in which one run on SQLite leaves it for the next.
+    """
     from services.demo import load_demo
 
+    kept = Path(os.environ.get("TEST_DEMO") or os.devnull)
+    if kept.is_file() and databases.server.startswith("sqlite"):
+        return databases.make(copy_of=f"sqlite:///{kept}")
     url = databases.make()
     app = app_on(url)
     with app.app_context():
@@ -205,6 +211,9 @@ def demo_url(databases: Databases) -> str:
             with db.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         db.engine.dispose()
+    if "TEST_DEMO" in os.environ and url.startswith("sqlite"):
+        half = shutil.copy(url.removeprefix("sqlite:///"), f"{kept}.{os.getpid()}")
+        os.replace(half, kept)
     return url
 
 
