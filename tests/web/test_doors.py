@@ -150,7 +150,7 @@ def test_r1_another_organisations_desk_is_not_found(visitor, two_venues):
 
 def test_a_missing_right_is_403_inside_ones_own_organisation(visitor, two_venues):
     visitor.sign_in("viewer@example.com", "thermal-waters", "/staff/sign-in")
-    assert "isn't allowed" in visitor.get("/staff/ours/", 403).text("main")
+    assert "Run the day" in visitor.get("/staff/ours/", 403).text("main")
 
 
 def test_customers_are_no_staff(visitor, two_venues, make):

@@ -260,6 +260,10 @@ HARMLESS = {
     "archives.stop": "keeps things as they are",
     "kiosk.sign_out_kiosk": "ends what was open",
     "staff.withdraw_invitation": "ends what was open",
+    **dict.fromkeys(
+        ("trail.undo_api_tokens", "trail.undo_kiosks", "trail.undo_staff_invitations"),
+        "nothing of these can be undone: each is refused with the reason",
+    ),
 }
 
 

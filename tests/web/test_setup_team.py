@@ -42,7 +42,7 @@ def house(make):
             place="North",
             organisation=db.session.get_one(Organisation, site.organisation_id),
         )
-        make_staff(site, rights=("SETTINGS_MANAGE",))
+        make_staff(site, rights=("SETTINGS_MANAGE", "RESERVATIONS_MANAGE"))
         make_staff(site, "imogen@example.com", rights=("SETTINGS_MANAGE",), everywhere=True)
         tomas = make_practitioner(site, title="Bath master")
         tomas.sites.append(north)
