@@ -79,6 +79,8 @@ class Line:
     part: str
     said: tuple[Said, ...]
     stays: str
+    site_id: str | None = None
+    """The site that it belongs to: its page is under that site's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +355,7 @@ def _line(row: AuditEntry, change: Change, tongue: Tongue) -> Line:
     is_named = change.act == "changed" and row.subject not in GRANTS
     part = name_part(named) if is_part and is_named else ""
     said, stays = say_change(named, tongue), why_not_undone(change)
-    return Line(row.id, row.about, row.about_id, thing or own, part, said, stays)
+    return Line(row.id, row.about, row.about_id, thing or own, part, said, stays, row.site_id)
 
 
 def reason_of(row: AuditEntry) -> str:
