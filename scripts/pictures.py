@@ -136,7 +136,7 @@ def take_account(browser: Browser, address: str) -> None:
     page.goto(f"{address}/account/sign-in")
     page.get_by_label("Email").fill("ana.reyes@example.com")
     page.get_by_label("Password").fill("quiet-rooms-34")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/account/")
     take(page, "my-bookings")
 
@@ -147,7 +147,7 @@ def open_desk(browser: Browser, address: str, email: str, password: str) -> Page
     page.goto(f"{address}/staff/sign-in")
     page.locator("input[type=email]").fill(email)
     page.locator("input[type=password]").fill(password)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/staff/**")
     page.wait_for_load_state("networkidle")
     return page
