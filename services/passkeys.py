@@ -5,6 +5,7 @@ import json
 import re
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -189,13 +190,13 @@ def use_passkey(answer: str, *, challenge: str, party: Party, now: dt.datetime) 
     def deed() -> Identity:
         account = lock_account(row.account_id)
         _spend(challenge, now)
-        counted = db.session.execute(
+        counted: Any = db.session.execute(
             sa.update(Passkey)
             .where(Passkey.id == row.id, Passkey.sign_count == row.sign_count)
             .values(sign_count=proved.new_sign_count, last_used_at=now),
             execution_options=_UNSYNCED,
         )
-        if not counted.rowcount:  # type: ignore[attr-defined]
+        if not counted.rowcount:
             raise PasskeyRefused
         return identity_of(account)
 

@@ -259,7 +259,7 @@ def _take_app_code(account_id: str, digits: str, *, key: str, now: dt.datetime) 
 
 def _claim_step(account_id: str, sealed_key: str, step: int) -> bool:
     """Of two who send one code at once, one gets it."""
-    claimed = db.session.execute(
+    claimed: Any = db.session.execute(
         sa.update(Authenticator)
         .where(
             Authenticator.account_id == account_id,
@@ -269,7 +269,7 @@ def _claim_step(account_id: str, sealed_key: str, step: int) -> bool:
         .values(last_step=step),
         execution_options=_UNSYNCED,
     )
-    return bool(claimed.rowcount)  # type: ignore[attr-defined]
+    return bool(claimed.rowcount)
 
 
 def _take_recovery_code(account_id: str, spare: str, *, now: dt.datetime) -> None:
@@ -277,13 +277,13 @@ def _take_recovery_code(account_id: str, spare: str, *, now: dt.datetime) -> Non
         account = lock_account(account_id)
         hashed = _hash_code(account_id, spare)
         mine = (RecoveryCode.account_id == account_id, RecoveryCode.used_at.is_(None))
-        used = db.session.execute(
+        used: Any = db.session.execute(
             sa.update(RecoveryCode)
             .where(*mine, RecoveryCode.code_hash == hashed)
             .values(used_at=now),
             execution_options=_UNSYNCED,
         )
-        if not used.rowcount:  # type: ignore[attr-defined]
+        if not used.rowcount:
             return False
         left = db.session.scalar(sa.select(sa.func.count()).where(*mine)) or 0
         _tell("recovery_code_used", account, hashed, now, left=left)

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
@@ -95,17 +97,7 @@ def roster(site: str, session_id: str) -> Response:
 @replayable
 def check_in(site: str, booking_id: str) -> Any:
     wants = request.form.get("set", "true") != "false"
-    venue = current_desk().venue
-    tapped = set_check_in(
-        venue.organisation_id,
-        venue.id,
-        booking_id,
-        arrived=wants,
-        by_id=account_id(),
-        now=utcnow(),
-        sent=sent_tap(),
-    )
-    return _tapped(tapped, booking_id, "checked in" if wants else "")
+    return _tap(partial(set_check_in, arrived=wants), booking_id, "checked in" if wants else "")
 
 
 @bp.post("/<site>/bookings/<booking_id>/no-show")
@@ -113,17 +105,9 @@ def check_in(site: str, booking_id: str) -> Any:
 @replayable
 def no_show(site: str, booking_id: str) -> Any:
     wants = request.form.get("set", "true") != "false"
-    venue = current_desk().venue
-    tapped = set_no_show(
-        venue.organisation_id,
-        venue.id,
-        booking_id,
-        missed=wants,
-        by_id=account_id(),
-        now=utcnow(),
-        sent=sent_tap(),
+    return _tap(
+        partial(set_no_show, missed=wants), booking_id, "marked as a no-show" if wants else ""
     )
-    return _tapped(tapped, booking_id, "marked as a no-show" if wants else "")
 
 
 @bp.post("/<site>/bookings/<booking_id>/stage")
@@ -131,18 +115,8 @@ def no_show(site: str, booking_id: str) -> Any:
 @replayable
 def stage(site: str, booking_id: str) -> Any:
     wanted = request.form.get("stage", "")
-    venue = current_desk().venue
-    tapped = set_stage(
-        venue.organisation_id,
-        venue.id,
-        booking_id,
-        stage=wanted,
-        by_id=account_id(),
-        now=utcnow(),
-        sent=sent_tap(),
-    )
     said = {"in_treatment": "started", "checked_out": "checked out"}.get(wanted, "")
-    return _tapped(tapped, booking_id, said)
+    return _tap(partial(set_stage, stage=wanted), booking_id, said)
 
 
 @bp.post("/<site>/sessions/<session_id>/walk-ins")
@@ -174,6 +148,20 @@ def _front(desk: Desk) -> str | None:
         if right in desk.rights:
             return url_for(endpoint, site=desk.venue.slug)
     return None
+
+
+def _tap(deed: Callable[..., Tapped], booking_id: str, said: str) -> Any:
+    """Do what was tapped on a booking at this desk, and show its roster."""
+    venue = current_desk().venue
+    tapped = deed(
+        venue.organisation_id,
+        venue.id,
+        booking_id,
+        by_id=account_id(),
+        now=utcnow(),
+        sent=sent_tap(),
+    )
+    return _tapped(tapped, booking_id, said)
 
 
 def _tapped(tapped: Tapped, booking_id: str, said: str) -> Any:

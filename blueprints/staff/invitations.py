@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, flash
@@ -62,29 +63,17 @@ def send_invitation(site: str) -> Any:
 @needs(MANAGE)
 @proved_anew
 def send_invitation_again(site: str, invitation_id: str) -> Any:
-    organisation_id, _, me = here()
-    try:
-        send_again(organisation_id, invitation_id, by=me, now=utcnow())
-    except NotFound:
-        raise
-    except RuleBroken as broken:
-        return _list(broken)
-    flash("Sent again, with a new link. The old one opens nothing any more.", "ok")
-    return go("staff.invitations")
+    return _done(
+        send_again,
+        invitation_id,
+        "Sent again, with a new link. The old one opens nothing any more.",
+    )
 
 
 @bp.post("/<site>/staff/invitations/<invitation_id>/withdrawal")
 @needs(MANAGE)
 def withdraw_invitation(site: str, invitation_id: str) -> Any:
-    organisation_id, _, me = here()
-    try:
-        withdraw(organisation_id, invitation_id, by=me, now=utcnow())
-    except NotFound:
-        raise
-    except RuleBroken as broken:
-        return _list(broken)
-    flash("Withdrawn. Its link opens nothing any more.", "ok")
-    return go("staff.invitations")
+    return _done(withdraw, invitation_id, "Withdrawn. Its link opens nothing any more.")
 
 
 @bp.get("/<site>/staff/invitations/<invitation_id>/letter")
@@ -101,6 +90,19 @@ def back_to_invitations(site: str, invitation_id: str) -> Any:
 
 def _scopes() -> Any:
     return list_scopes(here()[0], own_grants(), frozenset())
+
+
+def _done(deed: Callable[..., None], invitation_id: str, said: str) -> Any:
+    """The list after a deed on one of its lines, or with the reason why not."""
+    organisation_id, _, me = here()
+    try:
+        deed(organisation_id, invitation_id, by=me, now=utcnow())
+    except NotFound:
+        raise
+    except RuleBroken as broken:
+        return _list(broken)
+    flash(said, "ok")
+    return go("staff.invitations")
 
 
 def _list(broken: RuleBroken | None = None) -> Response:
