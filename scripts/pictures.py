@@ -159,6 +159,18 @@ def take_desk(browser: Browser, address: str) -> None:
     take(page, "schedule")
     page.goto(f"{address}/staff/stillwater-bath/roster")
     take(page, "roster")
+    page.emulate_media(media="print")
+    take(page, "roster-print")
+
+
+def take_kiosk(browser: Browser, address: str) -> None:
+    page = open_desk(browser, address, "maren@stillwater.example", "thermal-waters")
+    page.goto(f"{address}/staff/stillwater-bath/kiosks")
+    page.get_by_label("What you call it").fill("Front door")
+    page.get_by_role("button", name="Sign in as a kiosk").click()
+    page.wait_for_url("**/kiosk/**")
+    page.set_viewport_size({"width": 1024, "height": 768})
+    take(page, "kiosk")
 
 
 def take_links(browser: Browser, address: str) -> None:
@@ -218,6 +230,7 @@ def main() -> None:
             take_offer(browser, f"http://127.0.0.1:{server.server_port}", app)
             take_account(browser, f"http://127.0.0.1:{server.server_port}")
             take_desk(browser, f"http://127.0.0.1:{server.server_port}")
+            take_kiosk(browser, f"http://127.0.0.1:{server.server_port}")
             take_links(browser, f"http://127.0.0.1:{server.server_port}")
             browser.close()
         server.shutdown()
