@@ -1,5 +1,7 @@
 """Every refusal that a person can meet, each carrying the sentence that the person reads."""
 
+from collections.abc import Sequence
+
 
 class RuleBroken(Exception):
     """A rule says no: `code` names it, `sentence` explains it, `field` is the input at fault."""
@@ -12,6 +14,16 @@ class RuleBroken(Exception):
         self.field = field
         if code is not None:
             self.code = code
+
+
+class SeveralBroken(RuleBroken):
+    """Several rules say no at once: `problems` are all of them, the first one speaks."""
+
+    def __init__(self, problems: Sequence[RuleBroken]) -> None:
+        first = problems[0]
+        code = first.code if first.code != RuleBroken.code else "wrong_fields"
+        super().__init__(first.sentence, code=code, field=first.field)
+        self.problems = tuple(problems)
 
 
 NO_REFUSALS = (

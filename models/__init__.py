@@ -3,7 +3,16 @@
 from models.acting import Actor, acting_as, because, let_act
 from models.archive import Archive, ArchivePart
 from models.audit import AuditEntry, AuditValues
-from models.base import Base, db, install_sqlite, new_object_id, new_uuid, transaction
+from models.base import (
+    Base,
+    db,
+    install_sqlite,
+    is_joined,
+    joining,
+    new_object_id,
+    new_uuid,
+    transaction,
+)
 from models.finding import NAMED, FindingWord, install_finding, rewrite_words, words_of
 from models.intake import BOOKER, IntakeAnswer, IntakeForm
 from models.job import Job
@@ -113,6 +122,8 @@ __all__ = [
     "install_finding",
     "install_sqlite",
     "install_walls",
+    "is_joined",
+    "joining",
     "let_act",
     "new_object_id",
     "new_uuid",

@@ -732,7 +732,7 @@ def offer(it: House) -> None:
         now=NOW,
     )
     rules = price_rules.find_prices(*at, now=NOW).rules
-    it.did(price_rules.update_rule, *at, replace(rules[0], price=4100), now=NOW)
+    it.did(price_rules.change_rule, *at, rules[0].id, {"price": 4100}, now=NOW)
     it.did(price_rules.order_rules, *at, [one.id for one in reversed(rules)], now=NOW)
     it.did(price_rules.delete_rule, *at, rules[0].id, now=NOW)
     prices = price_rules.find_prices(*at, now=NOW)
