@@ -175,7 +175,8 @@ def _query_parameters(one: Operation) -> list[dict[str, Any]]:
         return []
     schema = _tidy(one.query.model_json_schema(by_alias=True))
     found = []
-    for name, kind in schema["properties"].items():
+    for name, value in schema["properties"].items():
+        kind = _never_null(value)
         said: dict[str, Any] = {"name": name, "in": "query", "schema": kind}
         if name in schema.get("required", ()):
             said["required"] = True
@@ -213,6 +214,17 @@ def _json_of(model: type[BaseModel]) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": _TEMPLATE.format(model=model.__name__)}}}
 
 
+_WORDS = {"ge": "minimum", "le": "maximum"}
+"""What the library calls a bound of a number that goes through a check of ours first."""
+
+
+def _never_null(kind: dict[str, Any]) -> dict[str, Any]:
+    """What an address can say: it has no word for null, there it stands for an absent value."""
+    real = [one for one in kind.get("anyOf", ()) if one != {"type": "null"}]
+    rest = {word: it for word, it in kind.items() if word != "anyOf"}
+    return {**real[0], **rest} if len(real) == 1 else {**kind, "anyOf": real} if real else kind
+
+
 def _tidy(schema: Any) -> Any:
     """Without the library's titles, and without the null that stands for an absent field."""
     if isinstance(schema, list):
@@ -223,5 +235,5 @@ def _tidy(schema: Any) -> Any:
     for name, value in schema.items():
         if (name == "title" and isinstance(value, str)) or (name == "default" and value is None):
             continue
-        found[name] = _tidy(value)
+        found[_WORDS.get(name, name) if isinstance(value, int) else name] = _tidy(value)
     return found
