@@ -47,7 +47,8 @@ class Call:
     """One request, as far as it was read: who asks, at which site, and what is wanted.
 
     `site_id` is that of the thing in the path, "" where the path names none. `given` are the
-    fields that the body carries, as Python values: absent ones are absent (R3).
+    fields that the body carries, as Python values: absent ones are absent (R3). `ids` are those
+    of the path.
     """
 
     bearer: Bearer
@@ -58,6 +59,7 @@ class Call:
     body: Any = None
     given: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
+    ids: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def here(self) -> tuple[str, str]:
@@ -220,6 +222,7 @@ def _answer(one: Operation, ids: Mapping[str, str]) -> Response:
         now=utcnow(),
         query=_read_query(one),
         key=_read_key() if one.method == "POST" else "",
+        ids=ids,
     )
     call = _with_body(one, call)
     if not one.is_write:
