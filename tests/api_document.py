@@ -133,8 +133,8 @@ class Document:
         )
 
     def _content(self, node: Any) -> Kind | None:
-        content = node.get("content")
-        return self.kind(content["application/json"]["schema"]) if content else None
+        content = node.get("content", {}).get("application/json")
+        return self.kind(content["schema"]) if content else None
 
 
 def _narrow(found: Kind, other: Kind) -> None:

@@ -11,8 +11,20 @@ from api_document import Kind, Said, contract, ours
 
 AS_SETTLED = (
     (
-        r"SessionType\w*: \d+(\.data)?(\[\])?\.description: may be null, said not to",
+        r"SessionTypes?: \d+\.data(\[\])?\.description: may not be null",
         "C10: null is read, and stored and answered as an empty text",
+    ),
+    (
+        r"SessionTypes?: \d+\.data(\[\])?\.image: may be null",
+        "CONTRACT 9: `image` is null when there is none",
+    ),
+    (
+        r"SessionTypes?: \d+\.data(\[\])?\.permitted_membership_type_ids: may not be null",
+        "2.1: empty means any, as null does; answered is the empty list",
+    ),
+    (
+        r"SessionRecurrenceGroup: body\.(capacity|room_id): may be null",
+        "CONTRACT 9: `capacity` and `room_id` of a series accept null (2.3)",
     ),
 )
 """Differences that CONTRACT.md itself asks for, each with the place that does."""
