@@ -367,7 +367,7 @@ def right_values(operation_id: str, name: str, kind: Kind, house: ApiHouse) -> l
     if name.endswith("_offerings"):
         own = house.reference("session_type_id")
         return [[], [{"offering_type": "session", "offering_id": own, "display_name": None}]]
-    if name.endswith(("_id", "_ids")):
+    if name.endswith(("_id", "_ids")) and name != "external_id":
         found = house.reference(name)
         return [found, []] if isinstance(found, list) else [found]
     least = [kind.words["minimum"]] if "minimum" in kind.words else []
@@ -441,16 +441,16 @@ def words_for(said: Said, name: str, house: ApiHouse) -> Words:
     if kind.items is not None:
         own = house.reference(name)
         # C15: a malformed id in a filter matches nothing. C20: commas and repetition are read.
-        several = (own, f"{own},{'0' * 24}", f"{own}&{name}={own}", "no-such-id", "%00")
-        return [(one, (success,)) for one in several]
+        several = (own, f"{own},{'0' * 24}", f"{own}&{name}={own}", "no-such-id", "")
+        return [*((one, (success,)) for one in several), ("%00", (400,))]
     if kind.words.get("format") == "uuid":
-        # R2: where 403 is listed a site without access is refused, elsewhere nothing is found.
-        foreign = (403, 422) if "403" in said.answers else (success,)
-        wrong = [(one, foreign) for one in ("no-such-site", "0", "%00")]
-        return [(house.site_id, (success,)), *wrong]
+        # R1, R2: a site that is not known matches nothing; nothing can be made at one.
+        unknown = (success,) if said.method == "get" else (403, 404, 422)
+        wrong = [(one, unknown) for one in ("no-such-site", "0", "0" * 24)]
+        return [(house.site_id, (success,)), *wrong, ("%00", (400,))]
     if kind.types == {"string"} and not kind.words and not kind.parts:
-        several = ("water", "%25", "%F0%9F%92%A7", "", "a" * 2000, "%00", "%ED%A0%80")
-        return [(one, (success,)) for one in several]
+        several = ("water", "%25", "%F0%9F%92%A7", "", "a" * 2000)
+        return [*((one, (success,)) for one in several), ("%00", (400,))]
     return _plain_words(kind, success)
 
 
@@ -459,6 +459,17 @@ def _plain_words(kind: Kind, success: int) -> Words:
     fine = {one for form in forms for one in RIGHT_WORDS[form]}
     wrong = set.intersection(*(set(WRONG_WORDS[form]) for form in forms)) - fine
     return [*((one, (success,)) for one in fine), *((one, (400,)) for one in wrong)]
+
+
+def test_r2_a_site_without_access_is_refused_where_403_is_listed_and_empty_elsewhere(ask, houses):
+    near = houses["near"].site_id
+    for operation_id, name in FILTERS:
+        if name != "site_id" or said_of(operation_id).method != "get":
+            continue
+        answer = ask(operation_id, (200, 403), after=f"?site_id={near}")
+        is_listed = "403" in said_of(operation_id).answers
+        assert answer.status_code == (403 if is_listed else 200), operation_id
+        assert is_listed or answer.get_json()["data"] == [], operation_id
 
 
 def test_r21_more_than_a_hundred_a_page_are_lowered(ask):

@@ -34,6 +34,7 @@ VALUES: dict[str, Any] = {
     "start_time": "2026-08-01T10:00:00Z",
     "revenue_centre": CENTRE,
     "guests": 1,
+    "offering_type": "session",
     "email": "ana@example.com",
 }
 
