@@ -1,6 +1,21 @@
 """The Shop API: the contract, served from the same rules as the pages."""
 
-from blueprints.api import calendar, price_rules, routes, sessions
+from blueprints.api import (
+    calendar,
+    price_rules,
+    recurrence_groups,
+    routes,
+    session_types,
+    sessions,
+)
 from blueprints.api.area import bp
 
-__all__ = ["bp", "calendar", "price_rules", "routes", "sessions"]
+__all__ = [
+    "bp",
+    "calendar",
+    "price_rules",
+    "recurrence_groups",
+    "routes",
+    "session_types",
+    "sessions",
+]

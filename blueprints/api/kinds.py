@@ -209,6 +209,27 @@ ObjectId = Annotated[
 Uuid = Annotated[Text, WithJsonSchema({"type": "string", "format": "uuid"})]
 """Of organisations, sites, media and membership types; asked for, not parsed (C15)."""
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def _list_of(shape: re.Pattern[str], sentence: str) -> BeforeValidator:
+    def check(value: Any) -> Any:
+        if value is None or not isinstance(value, list):
+            return value
+        if not all(isinstance(one, str) and shape.fullmatch(one) for one in value):
+            raise PydanticCustomError("ids", sentence)
+        return value
+
+    return BeforeValidator(check)
+
+
+_NOT_HERE = "Must be a list of ids of things that are here."
+
+ObjectIds = Annotated[list[ObjectId], _list_of(re.compile(OBJECT_ID), _NOT_HERE)]
+"""Ids in a body: what is wrong with one is said of the whole list, as R22 has it."""
+
+Uuids = Annotated[list[Uuid], _list_of(_UUID, _NOT_HERE)]
+
 MinorUnits = Annotated[Whole, Field(ge=0)]
 """Money in the currency's smallest unit."""
 
@@ -266,7 +287,9 @@ def _number_in_address(value: Any) -> Any:
 def _several(value: Any) -> Any:
     """Separated by commas, or given several times (C20)."""
     given = value if isinstance(value, list) else [value]
-    return [word for text in given for word in _LIST.split(str(text).strip()) if word]
+    # No id has a NUL, and no database takes one to look for.
+    texts = [str(text).strip().replace("\0", "\ufffd") for text in given]
+    return [word for text in texts for word in _LIST.split(text) if word]
 
 
 def _site_day(value: Any) -> Any:
@@ -299,6 +322,7 @@ Ids = Annotated[
 SiteInAddress = Annotated[
     str, AfterValidator(_as_unknown), WithJsonSchema({"type": "string", "format": "uuid"})
 ]
+TextInAddress = Annotated[Text, AfterValidator(str.strip)]
 WeekdaysInAddress = Annotated[list[Weekday], BeforeValidator(_several)]
 DayInAddress = Annotated[dt.date, BeforeValidator(_read_day)]
 DayOrMoment = Annotated[

@@ -1,12 +1,14 @@
 """Sessions: dated slots with their places (2.4, R5-R9, R11-R13, R16, R21)."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema
 
 from blueprints.api.booking_shapes import SessionBooking, show_booking
 from blueprints.api.kinds import (
+    OBJECT_ID,
     Answer,
     Currency,
     DayOrMoment,
@@ -29,6 +31,7 @@ from blueprints.api.kinds import (
 from blueprints.api.operations import Call, operation
 from blueprints.api.paging import Paged, say_page
 from blueprints.api.summaries import PractitionerSummary, RoomSummary
+from domain.api import Forbidden, WrongBody
 from domain.errors import NotFound, RuleBroken
 from domain.roles import SETTINGS
 from domain.session_updates import find_problems
@@ -257,8 +260,28 @@ def _item(call: Call, session_id: str) -> SessionItem:
     return SessionItem(data=show_session(shown))
 
 
+def _goes_to(call: Call, sent: Mapping[str, Any]) -> str:
+    """The site of the type that is named; "" for one that is not here."""
+    if not call.bearer.may_somewhere(SETTINGS):
+        raise Forbidden(SETTINGS)
+    named = sent.get("session_type_id")
+    if not isinstance(named, str) or not re.fullmatch(OBJECT_ID, named):
+        return ""
+    try:
+        return find_type_site(call.organisation_id, named)
+    except NotFound:
+        return ""
+
+
 def _problems(call: Call) -> Iterable[RuleBroken]:
     return find_problems(call.given)
+
+
+def _problems_of_new(call: Call) -> Iterable[RuleBroken]:
+    if not call.site_id:
+        sentence = "Choose one of your session types."
+        yield RuleBroken(sentence, code="type", field="session_type_id")
+    yield from find_problems(call.given)
 
 
 @operation(
@@ -301,23 +324,21 @@ def get_sessions(call: Call) -> SessionList:
     summary="Add a single session",
     description="Outside of every series. Needs SETTINGS_MANAGE at the type's site. Two sessions "
     "at once in one room or with one practitioner are let through.",
+    right=SETTINGS,
+    goes_to=_goes_to,
     body=SessionCreate,
     gives=SessionItem,
     status=201,
     codes=(400, 401, 403, 422),
     rules=("R6", "R7", "R8", "R9", "R22"),
     is_addition=True,
-    also=_problems,
+    also=_problems_of_new,
     names=NAMES,
 )
 def add_session(call: Call) -> SessionItem:
-    try:
-        site_id = find_type_site(call.organisation_id, call.given["session_type_id"])
-    except NotFound as error:
-        raise RuleBroken(error.sentence, code="type", field="session_type_id") from error
-    call.require(SETTINGS, site_id)
-    session_id = create_session(call.organisation_id, site_id, call.given, now=call.now)
-    return SessionItem(data=show_session(find_session(call.organisation_id, site_id, session_id)))
+    if not call.site_id:
+        raise WrongBody([*_problems_of_new(call)])
+    return _item(call, create_session(*call.here, call.given, now=call.now))
 
 
 @operation(
