@@ -1,6 +1,21 @@
 """The Shop API: the contract, served from the same rules as the pages."""
 
-from blueprints.api import price_rules, recurrence_groups, routes, session_types
+from blueprints.api import (
+    calendar,
+    price_rules,
+    recurrence_groups,
+    routes,
+    session_types,
+    sessions,
+)
 from blueprints.api.area import bp
 
-__all__ = ["bp", "price_rules", "recurrence_groups", "routes", "session_types"]
+__all__ = [
+    "bp",
+    "calendar",
+    "price_rules",
+    "recurrence_groups",
+    "routes",
+    "session_types",
+    "sessions",
+]
