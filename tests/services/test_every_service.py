@@ -159,6 +159,7 @@ QUIET = {
     "demo_links.found_links": _DEMO,
     "guest_links.send_guest_link": _OUTBOX,
     "idempotency.once": "the frame of other services",
+    "idempotency.once_as_one": "the frame of other services",
     "idempotency.retrying": "the frame of other services",
     "kiosks.find_arrival": _SHOWN,
     "kiosks.keep_showing": _SHOWN,
