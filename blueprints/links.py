@@ -14,10 +14,15 @@ from services.passkeys import Party
 
 def public_url(endpoint: str, **values: Any) -> str:
     """An absolute address of ours, never built from a stranger's Host header."""
+    path: str = current_app.url_map.bind("localhost").build(endpoint, values)
+    return make_absolute(path)
+
+
+def make_absolute(path: str) -> str:
+    """A path of ours as an address that works from anywhere."""
     base = current_app.config["PUBLIC_ADDRESS"]
     if not base:
         base = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
-    path: str = current_app.url_map.bind("localhost").build(endpoint, values)
     return str(base) + path
 
 

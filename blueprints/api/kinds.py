@@ -194,6 +194,27 @@ ObjectId = Annotated[
 Uuid = Annotated[Text, WithJsonSchema({"type": "string", "format": "uuid"})]
 """Of organisations, sites, media and membership types; asked for, not parsed (C15)."""
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def _list_of(shape: re.Pattern[str], sentence: str) -> BeforeValidator:
+    def check(value: Any) -> Any:
+        if value is None or not isinstance(value, list):
+            return value
+        if not all(isinstance(one, str) and shape.fullmatch(one) for one in value):
+            raise PydanticCustomError("ids", sentence)
+        return value
+
+    return BeforeValidator(check)
+
+
+_NOT_HERE = "Must be a list of ids of things that are here."
+
+ObjectIds = Annotated[list[ObjectId], _list_of(re.compile(OBJECT_ID), _NOT_HERE)]
+"""Ids in a body: what is wrong with one is said of the whole list, as R22 has it."""
+
+Uuids = Annotated[list[Uuid], _list_of(_UUID, _NOT_HERE)]
+
 MinorUnits = Annotated[Whole, Field(ge=0)]
 """Money in the currency's smallest unit."""
 
@@ -267,7 +288,9 @@ def _number_in_address(value: Any) -> Any:
 def _several(value: Any) -> Any:
     """Separated by commas, or given several times (C20)."""
     given = value if isinstance(value, list) else [value]
-    return [word for text in given for word in _LIST.split(str(text).strip()) if word]
+    # No id has a NUL, and no database takes one to look for.
+    texts = [str(text).strip().replace("\0", "\ufffd") for text in given]
+    return [word for text in texts for word in _LIST.split(text) if word]
 
 
 def _site_day(value: Any) -> Any:
@@ -292,7 +315,8 @@ Ids = Annotated[
     Field(json_schema_extra={"x-commas": True}),
 ]
 """Ids in a filter; one that is malformed or foreign matches nothing (R1, C15)."""
-SiteInAddress = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
+SiteInAddress = Annotated[Text, WithJsonSchema({"type": "string", "format": "uuid"})]
+TextInAddress = Annotated[Text, AfterValidator(str.strip)]
 WeekdaysInAddress = Annotated[list[Weekday], BeforeValidator(_several)]
 SEVERAL = (BeforeValidator(_several), Field(json_schema_extra={"x-commas": True}))
 """Makes a filter take several values of its kind."""
