@@ -1,7 +1,7 @@
 """Bookings of sessions (2.5): reading, making, moving and ending them; the front desk's actions."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -55,6 +55,7 @@ from services.desk import set_check_in, set_no_show, set_stage
 from services.whereabouts import find_booking_site, find_session_site, list_site_ids
 
 TAG = "Session bookings"
+_OBJECT_ID = re.compile(OBJECT_ID.strip("^$"))
 
 
 NAMES = {
@@ -232,7 +233,7 @@ def _ids(given: list[str] | None) -> list[str] | None:
     """A malformed one matches nothing (C15)."""
     if given is None:
         return None
-    return [one for one in given if re.fullmatch(OBJECT_ID.strip("^$"), one)]
+    return [one for one in given if _OBJECT_ID.fullmatch(one)]
 
 
 @operation(
@@ -291,26 +292,17 @@ def get_session_booking(call: Call, booking_id: str) -> SessionBookingItem:
     return item_of(call, booking_id)
 
 
-def _site_of_new(call: Call) -> str:
-    """Where the session takes place, if the token may book there."""
+def _site_of_new(call: Call, sent: Mapping[str, Any]) -> str:
+    """Where the session takes place; "" for one that is not known, which the fields tell then."""
+    session_id = sent.get("session_id")
     try:
-        site_id = find_session_site(call.organisation_id, call.body.session_id)
-    except NotFound as error:
-        raise RuleBroken(
-            "There is no session with this id.", code="unknown", field="session_id"
-        ) from error
-    call.require(RESERVATIONS, site_id)
-    return site_id
+        return find_session_site(call.organisation_id, _id(session_id))
+    except NotFound:
+        return ""
 
 
-def _may_make(call: Call) -> Iterable[RuleBroken]:
-    """Asked beside the fields: whoever may not book there is told nothing else."""
-    try:
-        _site_of_new(call)
-    except Forbidden:
-        raise
-    except RuleBroken as broken:
-        yield broken
+def _id(given: Any) -> str:
+    return given if isinstance(given, str) and _OBJECT_ID.fullmatch(given) else ""
 
 
 @operation(
@@ -329,29 +321,29 @@ def _may_make(call: Call) -> Iterable[RuleBroken]:
     codes=(400, 401, 403, 422),
     rules=("R8", "R9", "R16", "R19", "R20"),
     is_addition=True,
-    also=_may_make,
+    right=RESERVATIONS,
+    goes_to=_site_of_new,
     names=NAMES,
 )
 def create_session_booking(call: Call) -> SessionBookingItem:
-    site_id = _site_of_new(call)
     body = call.body
+    if not call.site_id:
+        raise RuleBroken("There is no session with this id.", code="unknown", field="session_id")
     who, party = booker_of(body), _party(body)
     if body.booked_as == "customer":
         booking_id = book_as_customer(
             call.organisation_id, body.session_id, who=who, party=party, now=call.now
         )
     else:
-        booking_id = _as_staff(call, site_id, who, party)
-    row = find_booking_row(call.organisation_id, site_id, booking_id)
-    return SessionBookingItem(data=show_booking(row))
+        booking_id = _as_staff(call, who, party)
+    return item_of(call, booking_id)
 
 
-def _as_staff(call: Call, site_id: str, who: Booker, party: Party) -> str:
-    rights = [right for right in RIGHTS if call.bearer.may(right, site_id)]
+def _as_staff(call: Call, who: Booker, party: Party) -> str:
+    rights = [right for right in RIGHTS if call.bearer.may(right, call.site_id)]
     try:
         return book_as_staff(
-            call.organisation_id,
-            site_id,
+            *call.here,
             call.body.session_id,
             who=who,
             party=party,
