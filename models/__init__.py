@@ -1,9 +1,26 @@
 """The tables, one file per aggregate."""
 
-from models.acting import Actor, acting_as, because, let_act
+from models.acting import (
+    SESSIONS_MADE,
+    Actor,
+    acting_as,
+    because,
+    current_deed,
+    let_act,
+    note,
+    noted,
+)
 from models.archive import Archive, ArchivePart
 from models.audit import AuditEntry, AuditValues
-from models.base import Base, db, install_sqlite, new_object_id, new_uuid, transaction
+from models.base import (
+    Base,
+    before_commit,
+    db,
+    install_sqlite,
+    new_object_id,
+    new_uuid,
+    transaction,
+)
 from models.finding import NAMED, FindingWord, install_finding, rewrite_words, words_of
 from models.intake import BOOKER, IntakeAnswer, IntakeForm
 from models.job import Job
@@ -48,12 +65,14 @@ from models.venue import (
     practitioner_types,
 )
 from models.walls import Unbound, install_walls, unbound
+from models.webhook import Webhook, WebhookDelivery
 from models.wording import LetterWording
 
 __all__ = [
     "BOOKER",
     "NAMED",
     "RIGHTS",
+    "SESSIONS_MADE",
     "Account",
     "AccountLink",
     "Actor",
@@ -106,9 +125,13 @@ __all__ = [
     "StaffInvitation",
     "TimeOff",
     "Unbound",
+    "Webhook",
+    "WebhookDelivery",
     "Zone",
     "acting_as",
     "because",
+    "before_commit",
+    "current_deed",
     "db",
     "install_finding",
     "install_sqlite",
@@ -116,6 +139,8 @@ __all__ = [
     "let_act",
     "new_object_id",
     "new_uuid",
+    "note",
+    "noted",
     "practitioner_sites",
     "practitioner_types",
     "rewrite_words",
