@@ -7,8 +7,8 @@ from models.acting import (
     because,
     current_deed,
     let_act,
-    note,
-    noted,
+    remember,
+    remembered,
 )
 from models.archive import Archive, ArchivePart
 from models.audit import AuditEntry, AuditValues
@@ -139,10 +139,10 @@ __all__ = [
     "let_act",
     "new_object_id",
     "new_uuid",
-    "note",
-    "noted",
     "practitioner_sites",
     "practitioner_types",
+    "remember",
+    "remembered",
     "rewrite_words",
     "session_type_categories",
     "transaction",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SESSIONS_MADE = "sessions_made"
-"""Sessions that a series brings, which the trail does not name one by one: noted by their ids."""
+"""Sessions that a series brings: the trail names the series alone, so their ids are remembered."""
 
 KINDS = ("account", "token", "kiosk", "worker", "console", "visitor", "system")
 
@@ -97,13 +97,13 @@ def state(name: str, value: Any) -> None:
     facts[name] = value
 
 
-def note(name: str, values: Iterable[Any]) -> None:
-    """Remember `values` beside those noted before, until this transaction ends."""
+def remember(name: str, values: Iterable[Any]) -> None:
+    """Remember `values` beside those of before, until this transaction ends."""
     state(name, [*(read_fact(name) or ()), *values])
 
 
-def noted(name: str) -> tuple[Any, ...]:
-    """What this transaction has noted under that name."""
+def remembered(name: str) -> tuple[Any, ...]:
+    """What this transaction has remembered under that name."""
     return tuple(read_fact(name) or ())
 
 

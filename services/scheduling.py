@@ -27,7 +27,7 @@ from models import (
     Site,
     db,
     new_object_id,
-    note,
+    remember,
     unbound,
 )
 from services.idempotency import retrying
@@ -362,7 +362,7 @@ def _columns(slot: Slot) -> dict[str, Any]:
 
 def _insert_missing(rows: list[dict[str, Any]]) -> int:
     # The trail tells of the series alone: webhooks, which tell of sessions, ask here.
-    note(SESSIONS_MADE, [(row["organisation_id"], row["id"]) for row in rows])
+    remember(SESSIONS_MADE, [(row["organisation_id"], row["id"]) for row in rows])
     table = Session.__table__
     insert: Any = (
         insert_postgresql if db.session.get_bind().dialect.name == "postgresql" else insert_sqlite

@@ -24,7 +24,7 @@ from models import (
     current_deed,
     db,
     new_object_id,
-    noted,
+    remembered,
     unbound,
 )
 from services.outbox import AT_ONCE, enqueue_all
@@ -106,7 +106,7 @@ def send_out(parcels: Sequence[Parcel]) -> list[str]:
 
 def _made_by_series() -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
-    for organisation_id, session_id in noted(SESSIONS_MADE):
+    for organisation_id, session_id in remembered(SESSIONS_MADE):
         found[organisation_id].append(session_id)
     return found
 
