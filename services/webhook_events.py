@@ -66,6 +66,8 @@ def write_events() -> None:
 
     The last part of every transaction (`models.before_commit`).
     """
+    # What the trail is to tell has to be written first.
+    db.session.flush()
     deed_id = current_deed()
     made = _made_by_series()
     listeners = _listeners(deed_id, tuple(made))

@@ -6,6 +6,7 @@ import hmac
 import json
 
 import pytest
+from conftest import ROOT
 
 from domain.errors import RuleBroken
 from domain.webhooks import (
@@ -187,6 +188,21 @@ def test_the_signature_is_hmac_of_the_time_a_dot_and_the_body():
     assert signature_header(["whsec_test"], 1, b"{}") == (
         "t=1,v1=7500d5d4be4b3ef07af1fe56f7d522d135cdaa7530de557e67cc1049c52de094"
     )
+
+
+def test_the_way_to_check_that_our_documents_show_tells_true_from_false():
+    text = (ROOT / "docs" / "webhooks.md").read_text()
+    shown: dict = {}
+    exec(text.partition("```python\n")[2].partition("```")[0], shown)  # noqa: S102 - ours
+    check, body = shown["is_from_sundial"], b'{"id": "e"}'
+    header = signature_header(["whsec_new", "whsec_old"], 1780563600, body)
+    for secret in ("whsec_new", "whsec_old"):
+        assert check(secret, header, body, now=1780563600 + 299)
+        assert not check(secret, header, body, now=1780563600 + 301)
+        assert not check(secret, header, body + b" ", now=1780563600)
+        assert not check(secret, header.replace("t=17", "t=18"), body, now=1880563600)
+    for wrong in ("", "v1=", "t=x,v1=y", header.replace("v1", "v0")):
+        assert not check("whsec_new", wrong, body, now=1780563600)
 
 
 def test_nobody_guesses_a_secret():
