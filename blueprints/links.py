@@ -14,11 +14,19 @@ from services.passkeys import Party
 
 def public_url(endpoint: str, **values: Any) -> str:
     """An absolute address of ours, never built from a stranger's Host header."""
-    base = current_app.config["PUBLIC_ADDRESS"]
-    if not base:
-        base = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
     path: str = current_app.url_map.bind("localhost").build(endpoint, values)
-    return str(base) + path
+    return make_absolute(path)
+
+
+def make_absolute(path: str) -> str:
+    """A path of ours as an address that works from anywhere."""
+    return public_address() + path
+
+
+def public_address() -> str:
+    """What our own absolute addresses begin with."""
+    base = current_app.config["PUBLIC_ADDRESS"]
+    return str(base or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
 
 
 def ticket_link(code: str) -> str:

@@ -59,6 +59,10 @@ class Bearer:
         """Whether it holds a right at a site; at None, at all of them."""
         return holds(self.grants, right, site_id)
 
+    def may_somewhere(self, right: str) -> bool:
+        """Whether it holds a right at any site at all."""
+        return any(held == right for _, held in self.grants)
+
 
 @dataclass(frozen=True, slots=True)
 class TokenLine:
