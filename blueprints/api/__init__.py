@@ -1,6 +1,7 @@
 """The Shop API: the contract, served from the same rules as the pages."""
 
 from blueprints.api import (
+    calendar,
     categories,
     customers,
     media,
@@ -10,14 +11,18 @@ from blueprints.api import (
     recurrence_groups,
     rooms,
     routes,
+    session_bookings,
     session_types,
+    sessions,
     sites,
+    waiting_lists,
     zones,
 )
 from blueprints.api.area import bp
 
 __all__ = [
     "bp",
+    "calendar",
     "categories",
     "customers",
     "media",
@@ -27,7 +32,10 @@ __all__ = [
     "recurrence_groups",
     "rooms",
     "routes",
+    "session_bookings",
     "session_types",
+    "sessions",
     "sites",
+    "waiting_lists",
     "zones",
 ]

@@ -15,6 +15,17 @@ VERSION = "1.0.0"
 JSON = "application/json"
 _TEMPLATE = "#/components/schemas/{model}"
 
+FIRST = (
+    "Session types",
+    "Price rules",
+    "Recurrence groups",
+    "Sessions",
+    "Session bookings",
+    "Waiting lists",
+    "Calendar",
+)
+"""The order of the chapters; all others follow by their names."""
+
 ABOUT = """\
 Session types, price rules, recurrence groups, sessions and session bookings of a venue, served
 by the same rules as its pages. What is marked `x-addition` goes beyond the published contract.
@@ -31,6 +42,8 @@ CODES = {
     404: "No such thing, or one of another organisation.",
     409: "Something else has changed meanwhile, or the thing is in a state that doesn't allow "
     "this. Nothing was done.",
+    410: "Done once, about a person who has been erased since. It is not done again, and what was "
+    "answered then is gone.",
     412: "The thing is no longer as `If-Match` says. Nothing was changed.",
     413: "The file is larger than we take.",
     422: "The body was read, and at least one field is wrong; `errors` says which.",
@@ -50,7 +63,9 @@ def build_document() -> dict[str, Any]:
         "info": {"title": "Shop API", "version": VERSION, "description": ABOUT},
         "servers": [{"url": "/api"}],
         "security": [{"bearerAuth": []}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(it.tag for it in OPERATIONS.values())],
+        "tags": [
+            {"name": tag} for tag in sorted({it.tag for it in OPERATIONS.values()}, key=_rank)
+        ],
         "paths": paths,
         "components": {
             "securitySchemes": {
@@ -63,6 +78,10 @@ def build_document() -> dict[str, Any]:
             "schemas": schemas,
         },
     }
+
+
+def _rank(tag: str) -> tuple[int, str]:
+    return (FIRST.index(tag) if tag in FIRST else len(FIRST), tag)
 
 
 def _schemas() -> dict[str, Any]:
@@ -131,8 +150,9 @@ def _added_codes(one: Operation) -> Iterable[int]:
     if one.is_write and one.current is not None:
         yield 412
     if one.method == "POST":
-        # A key that came with another body (H6).
+        # A key that came with another body (H6), or whose answer was about an erased person.
         yield 422
+        yield 410
 
 
 def _refusal(code: int) -> dict[str, Any]:
@@ -216,10 +236,6 @@ def _json_of(model: type[BaseModel], kind: str = JSON) -> dict[str, Any]:
     return {kind: {"schema": {"$ref": _TEMPLATE.format(model=model.__name__)}}}
 
 
-_WORDS = {"ge": "minimum", "le": "maximum"}
-"""What the library calls a bound of a number that goes through a check of ours first."""
-
-
 def _never_null(kind: dict[str, Any]) -> dict[str, Any]:
     """What an address can say: it has no word for null, there it stands for an absent value."""
     real = [one for one in kind.get("anyOf", ()) if one != {"type": "null"}]
@@ -237,5 +253,14 @@ def _tidy(schema: Any) -> Any:
     for name, value in schema.items():
         if (name == "title" and isinstance(value, str)) or (name == "default" and value is None):
             continue
-        found[_WORDS.get(name, name) if isinstance(value, int) else name] = _tidy(value)
+        found[_LIMITS.get(name, name) if isinstance(value, int) else name] = _tidy(value)
     return found
+
+
+_LIMITS = {
+    "ge": "minimum",
+    "le": "maximum",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+}
+"""What the library calls the limits of a value that a validator of ours has read first."""
