@@ -174,7 +174,7 @@ def require_bookable(
     """Raise NotBookable with the first refusal's code and sentence."""
     refusal = first_refusal(offer, slot, party, viewer, now)
     if refusal is not None:
-        raise NotBookable(refusal.sentence, code=refusal.code)
+        raise NotBookable(refusal.sentence, code=refusal.code, changes_at=refusal.changes_at)
 
 
 def price_for(offer: Offer, slot: Slot, viewer: Viewer) -> Price:

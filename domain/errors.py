@@ -1,5 +1,6 @@
 """Every refusal that a person can meet, each carrying the sentence that the person reads."""
 
+import datetime as dt
 from collections.abc import Sequence
 
 
@@ -80,10 +81,21 @@ class NotFound(RuleBroken):
 
 
 class NotBookable(RuleBroken):
-    """The first failed check of `can_book`, with its code: one of `eligibility.CHECKS` (R20)."""
+    """The first failed check of `can_book`, with its code: one of `eligibility.CHECKS` (R20).
 
-    def __init__(self, sentence: str, *, code: str, field: str | None = None) -> None:
+    `changes_at` is the moment at which time alone changes the answer, where there is one.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        code: str,
+        field: str | None = None,
+        changes_at: dt.datetime | None = None,
+    ) -> None:
         super().__init__(sentence, code=code, field=field)
+        self.changes_at = changes_at
 
 
 class HoldExpired(RuleBroken):

@@ -5,8 +5,10 @@ from blueprints.api import (
     price_rules,
     recurrence_groups,
     routes,
+    session_bookings,
     session_types,
     sessions,
+    waiting_lists,
 )
 from blueprints.api.area import bp
 
@@ -16,6 +18,8 @@ __all__ = [
     "price_rules",
     "recurrence_groups",
     "routes",
+    "session_bookings",
     "session_types",
     "sessions",
+    "waiting_lists",
 ]

@@ -30,6 +30,8 @@ CODES = {
     404: "No such thing, or one of another organisation.",
     409: "Something else has changed meanwhile, or the thing is in a state that doesn't allow "
     "this. Nothing was done.",
+    410: "Done once, about a person who has been erased since. It is not done again, and what was "
+    "answered then is gone.",
     412: "The thing is no longer as `If-Match` says. Nothing was changed.",
     422: "The body was read, and at least one field is wrong; `errors` says which.",
     429: "Too many requests in a short time. `Retry-After` says how many seconds to wait.",
@@ -129,8 +131,9 @@ def _added_codes(one: Operation) -> Iterable[int]:
     if one.is_write and one.current is not None:
         yield 412
     if one.method == "POST":
-        # A key that came with another body (H6).
+        # A key that came with another body (H6), or whose answer was about an erased person.
         yield 422
+        yield 410
 
 
 def _refusal(code: int) -> dict[str, Any]:

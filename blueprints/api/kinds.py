@@ -85,20 +85,6 @@ class Many(Answer, Generic[Item]):
     links: PageLinks
 
 
-class Problem(Answer):
-    """Body of every error."""
-
-    message: str
-    """What is wrong, in a sentence for people."""
-    code: Annotated[str, Field(json_schema_extra={"x-addition": True})] = ""
-    """The rule that says no, for programs: the same code as on the venue's pages."""
-    errors: Annotated[
-        dict[str, Annotated[list[str], Field(min_length=1)]],
-        Field(default_factory=dict),
-    ]
-    """Only with 422. Keys are field names (dots for nesting), values are messages."""
-
-
 def _whole(value: Any) -> Any:
     """JSON knows numbers, not integers: 5.0 is 5, and neither true nor "5" is a number."""
     if isinstance(value, float) and value.is_integer():
@@ -267,6 +253,22 @@ Moment = Annotated[
 """An instant with its offset; without one it would be a guess (CONTRACT 9)."""
 
 
+class Problem(Answer):
+    """Body of every error."""
+
+    message: str
+    """What is wrong, in a sentence for people."""
+    code: Annotated[str, Field(json_schema_extra={"x-addition": True})] = ""
+    """The rule that says no, for programs: the same code as on the venue's pages."""
+    changes_at: Annotated[Moment | None, Field(json_schema_extra={"x-addition": True})] = None
+    """When time alone changes the answer: the moment at which booking opens."""
+    errors: Annotated[
+        dict[str, Annotated[list[str], Field(min_length=1)]],
+        Field(default_factory=dict),
+    ]
+    """Only with 422. Keys are field names (dots for nesting), values are messages."""
+
+
 # ---- what stands in an address -----------------------------------------------------------
 
 
@@ -324,6 +326,8 @@ SiteInAddress = Annotated[
 ]
 TextInAddress = Annotated[Text, AfterValidator(str.strip)]
 WeekdaysInAddress = Annotated[list[Weekday], BeforeValidator(_several)]
+SEVERAL = (BeforeValidator(_several), Field(json_schema_extra={"x-commas": True}))
+"""Makes a filter take several values of its kind."""
 DayInAddress = Annotated[dt.date, BeforeValidator(_read_day)]
 DayOrMoment = Annotated[
     dt.date | dt.datetime,
