@@ -26,12 +26,12 @@ from blueprints.api.tokens import find_bearer
 from blueprints.clock import utcnow
 from blueprints.json_errors import list_problems, say_refusal
 from blueprints.security import TOKEN, needs
-from domain.api import Forbidden, Stale, Unreadable, WrongBody
+from domain.api import Erased, Forbidden, Stale, Unreadable, WrongBody
 from domain.errors import NotFound, RuleBroken, WrongState
 from domain.pictures import MAX_BYTES
 from models import db
 from services.api_tokens import Bearer
-from services.idempotency import once_as_one
+from services.idempotency import FORGOTTEN, OF_PROGRAMS, once_as_one
 from services.places import lock_site
 from services.venue_settings import lock_sites
 from services.whereabouts import list_site_ids
@@ -262,11 +262,13 @@ def _answer(one: Operation, ids: Mapping[str, str]) -> Response:
         return _respond(*_show(one, one.view(call, **ids)))
     said = once_as_one(
         call.organisation_id,
-        f"api:{bearer.token_id}:{call.key}" if call.key else "",
+        f"{OF_PROGRAMS}{bearer.token_id}:{call.key}" if call.key else "",
         {"do": one.id, "at": request.full_path, "body": _said(one, call)},
         lambda: json.dumps(_do(one, call, ids)),
         call.now,
     )
+    if said == FORGOTTEN:
+        raise Erased
     return _respond(*json.loads(said))
 
 
