@@ -7,6 +7,7 @@ from whitenoise import WhiteNoise
 
 from blueprints import (
     account,
+    api,
     archives,
     bookings,
     checkout,
@@ -70,7 +71,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     install_rendering(app)
     register_errors(app)
     areas = (
-        *(health, account, bookings, guest_forms, checkout, archives),
+        *(health, account, api, bookings, guest_forms, checkout, archives),
         *(cover, desk, feeds, finding, house, intake),
         *(kiosk, letters, mailbox, media, offline, orders),
         *(people, prices, private_links, reports, series, sessions),

@@ -1,12 +1,13 @@
 """Tells the trail who acts: the request's account, a kiosk or token, the worker, the console."""
 
 import getpass
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, has_request_context, request
 from flask_login import current_user
 
 from blueprints.clock import read_clock
@@ -20,6 +21,27 @@ def install_acting(app: Flask) -> None:
     """Each request acts for whoever sent it; asked only when something is changed."""
     app.before_request(lambda: let_act(_who))
     app.teardown_request(lambda _error: let_act(None))
+    app.after_request(_say_request_id)
+    logging.getLogger("sundial").addFilter(_with_request_id)
+
+
+def request_id() -> str:
+    """What names this request in its answer, in the trail and in the log: the caller's own name
+    for it, if that is a sensible one."""
+    if "request_id" not in g:
+        asked = request.headers.get("Request-Id") or request.headers.get("X-Request-ID", "")
+        g.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid4().hex
+    return str(g.request_id)
+
+
+def _say_request_id(response: Response) -> Response:
+    response.headers["Request-Id"] = request_id()
+    return response
+
+
+def _with_request_id(record: logging.LogRecord) -> bool:
+    record.request_id = request_id() if has_request_context() else ""
+    return True
 
 
 def act_as(kind: str, actor_id: str, name: str) -> None:
@@ -35,21 +57,20 @@ def _who() -> Actor:
 
 def _find() -> Actor:
     door = request.endpoint or request.path
-    asked = request.headers.get("X-Request-ID", "")
-    request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid4().hex
+    asked = request_id()
     address = request.remote_addr or ""
     if "actor" in g:
         kind, actor_id, name = g.actor
-        return Actor(kind, actor_id, name, door, address, request_id, read_clock)
+        return Actor(kind, actor_id, name, door, address, asked, read_clock)
     if "kiosk" in g:
         kiosk = g.kiosk
-        return Actor("kiosk", kiosk.id, kiosk.name, door, address, request_id, read_clock)
+        return Actor("kiosk", kiosk.id, kiosk.name, door, address, asked, read_clock)
     person = account_id()
     if person is None:
-        return Actor("visitor", door=door, request_id=request_id, clock=read_clock)
+        return Actor("visitor", door=door, request_id=asked, clock=read_clock)
     # Names and addresses are kept of colleagues at work, not of customers.
     name, address = (str(current_user.name), address) if "desk" in g else ("", "")
-    return Actor("account", person, name, door, address, request_id, read_clock)
+    return Actor("account", person, name, door, address, asked, read_clock)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "NOW": None,
     "STARTED_AT": None,
     "SIGN_IN_LIMIT": "10 per minute",
+    "API_LIMIT": "200 per second",
     "PROOF_MINUTES": 15,
     "POLL_SECONDS": 4,
     "SMTP_URL": None,

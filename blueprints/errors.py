@@ -6,6 +6,7 @@ from flask import Flask, Response, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from blueprints import json_errors
 from blueprints.rendering import render
 from domain.errors import NotAllowed, NotFound, RuleBroken
 from domain.replaying import TapConflict
@@ -40,6 +41,8 @@ def register_errors(app: Flask) -> None:
 
 def rule_broken(broken: RuleBroken) -> Response:
     """A page with the rule's sentence. Handlers of an area call it: what they raise is a 500."""
+    if is_api():
+        return json_errors.say_refusal(broken)
     return _page(status_of(broken), broken.sentence)
 
 
@@ -60,7 +63,11 @@ def say_status(status: int, sentence: str) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
-    response = _page(status, SENTENCES.get(status, "That didn't work. Go back and try again."))
+    response = (
+        json_errors.say_status(status)
+        if is_api()
+        else _page(status, SENTENCES.get(status, "That didn't work. Go back and try again."))
+    )
     # Keep what the protocol wants said with this status: Allow, Retry-After.
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
@@ -70,9 +77,16 @@ def _http_error(error: HTTPException) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     log.exception("unexpected error at %s", request.path, exc_info=error)
+    if is_api():
+        return json_errors.say_status(500)
     return _page(
         500, "Something broke on our side. Nothing was lost; please try again in a minute."
     )
+
+
+def is_api() -> bool:
+    """Whether a program asks: it reads JSON, whatever went wrong."""
+    return request.path.startswith("/api/")
 
 
 def _page(status: int, sentence: str) -> Response:

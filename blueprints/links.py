@@ -15,6 +15,11 @@ from services.passkeys import Party
 def public_url(endpoint: str, **values: Any) -> str:
     """An absolute address of ours, never built from a stranger's Host header."""
     path: str = current_app.url_map.bind("localhost").build(endpoint, values)
+    return make_absolute(path)
+
+
+def make_absolute(path: str) -> str:
+    """A path of ours as an address that works from anywhere."""
     return public_address() + path
 
 

@@ -39,6 +39,8 @@ STAFF = "staff of any venue"
 KIOSK = "a kiosk of the venue"
 """Asked of a device, not of a person: its own cookie opens these routes and nothing else."""
 KIOSK_COOKIE = "kiosk"
+TOKEN = "a token"  # noqa: S105 - what a route declares, no secret
+"""Asked of a program: the API finds out itself which token it is, and what it may do where."""
 
 POLICY = "; ".join(
     (
@@ -176,7 +178,7 @@ def _check_right() -> Any:
     if request.endpoint is None:
         return None
     rights = declared_rights(current_app, request.endpoint)
-    if PUBLIC in rights:
+    if {PUBLIC, TOKEN}.intersection(rights):
         return None
     if KIOSK in rights:
         g.kiosk = find_kiosk((request.view_args or {})["site"], _kiosk_token())
@@ -208,7 +210,7 @@ def _is_guarded(person: str) -> bool:
 
 def _note_use() -> None:
     """A browser that sends something is in use; looking writes nothing (H7)."""
-    if request.method != "POST" or account_id() is None:
+    if request.method != "POST" or "bearer" in g or account_id() is None:
         return
     if current_user.last_used_at <= utcnow() - USE_IS_NOTED_EVERY:
         note_use(current_user.sign_in_id, now=utcnow())

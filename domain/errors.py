@@ -1,5 +1,8 @@
 """Every refusal that a person can meet, each carrying the sentence that the person reads."""
 
+import datetime as dt
+from collections.abc import Sequence
+
 
 class RuleBroken(Exception):
     """A rule says no: `code` names it, `sentence` explains it, `field` is the input at fault."""
@@ -12,6 +15,24 @@ class RuleBroken(Exception):
         self.field = field
         if code is not None:
             self.code = code
+
+
+class SeveralBroken(RuleBroken):
+    """Several rules say no at once: `problems` are all of them, the first one speaks."""
+
+    def __init__(self, problems: Sequence[RuleBroken]) -> None:
+        first = problems[0]
+        code = first.code if first.code != RuleBroken.code else "wrong_fields"
+        super().__init__(first.sentence, code=code, field=first.field)
+        self.problems = tuple(problems)
+
+
+def raise_all(problems: Sequence[RuleBroken]) -> None:
+    """Nothing for no problem; the only one as it is, several as SeveralBroken."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise SeveralBroken(problems)
 
 
 NO_REFUSALS = (
@@ -60,10 +81,21 @@ class NotFound(RuleBroken):
 
 
 class NotBookable(RuleBroken):
-    """The first failed check of `can_book`, with its code: one of `eligibility.CHECKS` (R20)."""
+    """The first failed check of `can_book`, with its code: one of `eligibility.CHECKS` (R20).
 
-    def __init__(self, sentence: str, *, code: str, field: str | None = None) -> None:
+    `changes_at` is the moment at which time alone changes the answer, where there is one.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        code: str,
+        field: str | None = None,
+        changes_at: dt.datetime | None = None,
+    ) -> None:
         super().__init__(sentence, code=code, field=field)
+        self.changes_at = changes_at
 
 
 class HoldExpired(RuleBroken):

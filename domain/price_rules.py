@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from domain.errors import RuleBroken
+from domain.errors import RuleBroken, SeveralBroken
 from domain.money import exponent, read_amount
 from domain.pricing import PriceRule
 from domain.words import DAY_NAMES, WEEKDAYS, say_short_day, say_time
@@ -57,20 +57,34 @@ def check_price(amount: int) -> int:
 
 
 def check_rule(rule: PriceRule, membership_type_ids: Collection[str]) -> PriceRule:
-    """The rule made tidy; raises RuleBroken naming the field (R18, R22).
+    """The rule made tidy; raises SeveralBroken naming every field at fault (R18, R22).
 
     `membership_type_ids` are those that a rule of this organisation may name.
     """
-    check_price(rule.price)
-    if rule.date_from and rule.date_to and rule.date_to < rule.date_from:
-        raise RuleBroken("The last day is before the first one.", field="date_to")
-    if rule.time_to is not None and rule.time_to <= (rule.time_from or dt.time.min):
-        raise RuleBroken("The end must be later than the start.", field="time_to")
-    if rule.weekdays - set(WEEKDAYS):
-        raise RuleBroken("Choose days from Monday to Sunday.", field="weekdays")
-    if rule.membership_type_ids - set(membership_type_ids):
-        raise RuleBroken("Choose one of your membership types.", field="membership_type_ids")
+    problems = find_problems(rule, membership_type_ids)
+    if problems:
+        raise SeveralBroken(problems)
     return replace(rule, label=check_label(rule.label))
+
+
+def find_problems(rule: PriceRule, membership_type_ids: Collection[str] | None) -> list[RuleBroken]:
+    """Everything that is wrong with a rule, each naming its field; None asks about no members."""
+    problems = []
+    for ask in (lambda: check_price(rule.price), lambda: check_label(rule.label)):
+        try:
+            ask()
+        except RuleBroken as broken:
+            problems.append(broken)
+    if rule.date_from and rule.date_to and rule.date_to < rule.date_from:
+        problems.append(RuleBroken("The last day is before the first one.", field="date_to"))
+    if rule.time_to is not None and rule.time_to <= (rule.time_from or dt.time.min):
+        problems.append(RuleBroken("The end must be later than the start.", field="time_to"))
+    if rule.weekdays - set(WEEKDAYS):
+        problems.append(RuleBroken("Choose days from Monday to Sunday.", field="weekdays"))
+    if membership_type_ids is not None and rule.membership_type_ids - set(membership_type_ids):
+        sentence = "Choose one of your membership types."
+        problems.append(RuleBroken(sentence, field="membership_type_ids"))
+    return problems
 
 
 def check_rules(
@@ -87,6 +101,21 @@ def check_rules(
             field = f"{broken.field}-{rule.id}"
             raise RuleBroken(broken.sentence, code=broken.code, field=field) from broken
     return tuple(tidy)
+
+
+def may_apply(
+    rule: PriceRule,
+    *,
+    since: dt.date | None = None,
+    until: dt.date | None = None,
+    weekdays: frozenset[str] = frozenset(),
+) -> bool:
+    """Whether a rule can apply on one of these days: from `since` to `until`, on `weekdays`."""
+    if since is not None and rule.date_to is not None and rule.date_to < since:
+        return False
+    if until is not None and rule.date_from is not None and rule.date_from > until:
+        return False
+    return not weekdays or not rule.weekdays or bool(weekdays & rule.weekdays)
 
 
 def values_of(rules: Sequence[PriceRule]) -> dict[str, Any]:

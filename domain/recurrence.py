@@ -22,7 +22,10 @@ class StartTime:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What a recurrence group says; incomplete ones produce nothing (C36)."""
+    """What a recurrence group says; incomplete ones produce nothing (C36).
+
+    Without a first day it starts on the day it was made (2.3): nothing is made in the past.
+    """
 
     group_id: str
     weekdays: frozenset[str]
@@ -53,15 +56,15 @@ class Occurrence:
 
 def has_all(series: Series) -> bool:
     """Whether nothing is missing that its sessions need (R23, C36)."""
-    return bool(series.is_complete and series.first_day and series.weekdays and series.start_times)
+    return bool(series.is_complete and series.weekdays and series.start_times)
 
 
 def produce(series: Series, *, today: dt.date) -> Iterator[Occurrence]:
     """Every occurrence from the first day to the last, or to the horizon when open (R24, S5)."""
-    if not has_all(series) or series.first_day is None:
+    if not has_all(series):
         return
     last = series.last_day if series.last_day is not None else today + HORIZON
-    day = series.first_day
+    day = series.first_day if series.first_day is not None else today
     while day <= last:
         if WEEKDAYS[day.weekday()] in series.weekdays:
             for start in series.start_times:

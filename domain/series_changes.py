@@ -299,11 +299,12 @@ def _target(wanted: Wanted, one: Standing, now: dt.datetime) -> tuple[Slot | Non
 def _occurrence_of(series: Series, one: Standing) -> Occurrence | None:
     """What the pattern says of it; sessions beyond the horizon of an open series are wanted."""
     start = next((it for it in series.start_times if it.id == one.start_time_id), None)
-    if start is None or series.first_day is None or not has_all(series):
+    if start is None or not has_all(series):
         return None
     day = one.recurrence_date
-    in_days = series.first_day <= day and (series.last_day is None or day <= series.last_day)
-    if not in_days or WEEKDAYS[day.weekday()] not in series.weekdays:
+    is_early = series.first_day is not None and day < series.first_day
+    is_late = series.last_day is not None and day > series.last_day
+    if is_early or is_late or WEEKDAYS[day.weekday()] not in series.weekdays:
         return None
     return occurrence_on(series, day, start)
 

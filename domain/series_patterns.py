@@ -11,6 +11,8 @@ from domain.words import DAY_NAMES, WEEKDAYS, count, say_time
 
 MAX_NAME = 120
 MAX_TIMES = 48
+FIRST_YEAR, LAST_YEAR = 1990, 2199
+"""Days beyond are typing errors, and no calendar of a venue reaches them."""
 MAX_SESSIONS = 20_000
 """The most sessions of a series with a last day: all of them are made when it is saved."""
 
@@ -25,7 +27,8 @@ class TimeWish:
 
 @dataclass(frozen=True, slots=True)
 class SeriesWish:
-    """Everything of a series that staff can change; None is "not chosen yet"."""
+    """Everything of a series that staff can change; None is "not chosen yet", and as the first
+    day the day on which the series is made."""
 
     name: str = ""
     weekdays: tuple[str, ...] = ()
@@ -58,9 +61,11 @@ class SeriesWish:
             "a start time": self.start_times,
             "a room": self.room_id,
             "places": self.capacity,
-            "a first day": self.recurrence_start,
         }
         return tuple(name for name, value in parts.items() if not value)
+
+
+_DAYS = ("recurrence_start", "recurrence_end")
 
 
 class SeriesRefused(RuleBroken):
@@ -81,13 +86,18 @@ class RoomFacts:
     cap: int
 
 
-def list_problems(wish: SeriesWish, room: RoomFacts | None) -> list[tuple[str, str]]:
-    """Every rule that the wish breaks, as field and sentence; nothing missing is a problem."""
+def list_problems(
+    wish: SeriesWish, room: RoomFacts | None, today: dt.date
+) -> list[tuple[str, str]]:
+    """Every rule that the wish breaks, as field and sentence; nothing missing is a problem.
+
+    `today` is the site's: a series without a first day starts now.
+    """
     return [
         *_name(wish),
         *_times(wish),
         *_places(wish, room),
-        *_days(wish),
+        *_days(wish, today),
     ]
 
 
@@ -105,6 +115,9 @@ def _times(wish: SeriesWish) -> Iterable[tuple[str, str]]:
     twice = next((value for value in values if values.count(value) > 1), None)
     if twice is not None:
         yield "times", f"{say_time(twice)} is there twice. Take one away."
+    ids = [time.id for time in wish.start_times if time.id]
+    if len(set(ids)) < len(ids):
+        yield "times", "One start time is there twice. Take one away."
 
 
 def _places(wish: SeriesWish, room: RoomFacts | None) -> Iterable[tuple[str, str]]:
@@ -118,15 +131,16 @@ def _places(wish: SeriesWish, room: RoomFacts | None) -> Iterable[tuple[str, str
         yield "capacity", f"A session has at most {MAX_CAPACITY} places."
 
 
-def _days(wish: SeriesWish) -> Iterable[tuple[str, str]]:
+def _days(wish: SeriesWish, today: dt.date) -> Iterable[tuple[str, str]]:
     first, last = wish.recurrence_start, wish.recurrence_end
-    if last is None:
+    odd = [name for name in _DAYS if not _is_likely(getattr(wish, name))]
+    for name in odd:
+        yield name, f"Choose a day from {FIRST_YEAR} to {LAST_YEAR}."
+    if last is None or odd:
         return
-    if first is None:
-        yield "recurrence_start", "A series with a last day needs a first day too."
-    elif last < first:
+    if first is not None and last < first:
         yield "recurrence_end", "The last day lies before the first."
-    elif _number(wish, first, last) > MAX_SESSIONS:
+    elif _number(wish, first or today, last) > MAX_SESSIONS:
         yield (
             "recurrence_end",
             (
@@ -134,6 +148,10 @@ def _days(wish: SeriesWish) -> Iterable[tuple[str, str]]:
                 "or none: then the series goes on by itself."
             ),
         )
+
+
+def _is_likely(day: dt.date | None) -> bool:
+    return day is None or FIRST_YEAR <= day.year <= LAST_YEAR
 
 
 def _number(wish: SeriesWish, first: dt.date, last: dt.date) -> int:

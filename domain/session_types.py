@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,11 @@ MAX_DURATION = 1440
 MAX_NUMBER = 1000
 MAX_DESCRIPTION = 20_000
 MAX_LINES = 20
+MAX_OFFERINGS = 100
+MAX_DEPTH = 8
+MOST_NUMBER = 2**53
+SESSION = "session"
+"""The kind of an offering that is a session type."""
 
 SHOP_WORDS = frozenset(
     (
@@ -59,14 +64,27 @@ ACCESS = (
 )  # fmt: skip
 """Who may book it, when, and how many: the fields of its second page."""
 
-NEW_TYPE: Mapping[str, Any] = {"duration": 60, "min_guests": 1, "visibility": "public"}
+NEW_TYPE: Mapping[str, Any] = {
+    "duration": 60,
+    "min_guests": 1,
+    "visibility": "public",
+    "customer_cancellation_permitted": "disallowed",
+    "include_pricing_on_calendar": False,
+}
 """A type made from its name alone (CONTRACT 9); not yet offered online."""
+
+FIXED = ("id", "site_id", "organisation_id")
+"""What a type is once and for all: it may be repeated, as whoever fetched it does (C16)."""
 
 INTERVALS = (
     "max_advance_bookings_interval",
     "min_advance_bookings_interval",
     "customer_cancellation_min_duration",
 )
+
+WINDOWS = "membership_booking_windows"
+
+OFFERINGS = ("cross_sell_offerings", "upsell_offerings", "related_retail_offerings")
 
 FEES = ("late_fee", "no_show_fee")
 """Sums for one guest: given as text with its currency, or in minor units."""
@@ -117,7 +135,7 @@ def read_fields(given: Mapping[str, Any], before: Mapping[str, Any]) -> Reading:
         if rule is None:
             continue
         try:
-            reading.values[name] = _same_interval(name, rule(value), before)
+            reading.values[name] = _as_it_was(name, value, rule(value), before)
         except RuleBroken as broken:
             _note(reading, name, broken)
     after = {**before, **reading.values}
@@ -127,6 +145,17 @@ def read_fields(given: Mapping[str, Any], before: Mapping[str, Any]) -> Reading:
         except RuleBroken as broken:
             reading.problems.append(broken)
     return reading
+
+
+def find_other_identity(
+    given: Mapping[str, Any], own: Mapping[str, str | None]
+) -> list[RuleBroken]:
+    """What is `given` as another identity than its `own`, each under its field (C16)."""
+    return [
+        RuleBroken("This can't be another one.", code="fixed", field=name)
+        for name, value in own.items()
+        if name in given and given[name] != value
+    ]
 
 
 def slug_of(name: str) -> str:
@@ -195,13 +224,19 @@ def state_of(*, is_archived: bool, visibility: str, offered_online: bool) -> str
 
 
 def tidy_windows(value: Any) -> list[dict[str, Any]]:
-    """Booking windows by membership type in one shape and order; empty ones are left out."""
-    found = []
+    """Booking windows by membership type in one shape and order, one for each.
+
+    Those that a form leaves empty are left out; one that a program writes without an end on
+    either side says that these members may book at any time.
+    """
+    found: list[dict[str, Any]] = []
     for window in value or []:
         opens = _interval(window.get("max_advance_bookings_interval"))
         closes = _interval(window.get("min_advance_bookings_interval"))
-        _check_window(opens, closes, "membership_booking_windows")
-        if opens or closes:
+        _check_window(opens, closes, WINDOWS)
+        if any(one["membership_type_id"] == window["membership_type_id"] for one in found):
+            raise RuleBroken("One membership type is there twice.", code="twice", field=WINDOWS)
+        if opens or closes or not _is_typed_window(window):
             found.append(
                 {
                     "membership_type_id": str(window["membership_type_id"]),
@@ -249,12 +284,47 @@ def _one_visibility(
     return found
 
 
-def _same_interval(name: str, value: Any, before: Mapping[str, Any]) -> Any:
-    """Another spelling of the same interval is no change."""
+def _as_it_was(name: str, given: Any, value: Any, before: Mapping[str, Any]) -> Any:
+    """What a page could only show in other words is no change; what is written anew is kept so.
+
+    A form shows PT120M as 120 minutes; a program that writes P1W over P7D reads P1W afterwards.
+    """
     was = before.get(name)
-    if name in INTERVALS and value and was and Interval.parse(value) == Interval.parse(was):
-        return was
-    return value
+    if name in INTERVALS and _is_typed(given):
+        return was if value and was and Interval.parse(value) == Interval.parse(was) else value
+    if name == WINDOWS:
+        # A window without an end on either side looks like none in a form.
+        open_ones = [one for one in was or () if not any(one.get(edge) for edge in INTERVALS[:2])]
+        typed = {one["membership_type_id"] for one in given or () if _is_typed_window(one)}
+        named = {one["membership_type_id"] for one in value}
+        kept = [one for one in open_ones if one["membership_type_id"] in typed - named]
+        return sorted([*value, *kept], key=lambda one: str(one["membership_type_id"]))
+    return _with_names(value, was or ()) if name in OFFERINGS else value
+
+
+def _is_typed(given: Any) -> bool:
+    """A number and a unit, as a form sends them."""
+    return isinstance(given, list | tuple)
+
+
+def _is_typed_window(window: Mapping[str, Any]) -> bool:
+    return any(_is_typed(window.get(edge)) for edge in INTERVALS[:2])
+
+
+def _with_names(
+    value: list[dict[str, Any]], was: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Goods keep the name they had: nothing else here knows what they are called."""
+    names = {
+        (one.get("offering_type"), one.get("offering_id")): one.get("offering_name") for one in was
+    }
+    found = []
+    for one in value:
+        if one["offering_type"] != SESSION and not one.get("offering_name"):
+            kept = names.get((one["offering_type"], one["offering_id"]))
+            one = {**one, "offering_name": kept or one.get("display_name") or one["offering_id"]}
+        found.append(one)
+    return found
 
 
 def _guests_in_order(after: Mapping[str, Any], values: Mapping[str, Any]) -> None:
@@ -428,7 +498,46 @@ def _spec(value: Any) -> list[list[str]]:
 
 
 def _offerings(value: Any) -> list[dict[str, Any]]:
-    return [dict(one) for one in value or []]
+    found = [_offering(one) for one in value or []]
+    if len(found) > MAX_OFFERINGS:
+        raise RuleBroken(f"Name at most {MAX_OFFERINGS} of them.", code="too_long")
+    return found
+
+
+def _offering(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A reference to another offering with what is said of it; a session has its type's name."""
+    texts = {
+        name: plain_text(one.get(name), most=200)
+        for name in ("offering_type", "offering_id", "offering_name", "display_name")
+    }
+    if not texts["offering_type"] or not texts["offering_id"]:
+        raise RuleBroken("Say what each of them is: its kind and its id.", code="offering")
+    if texts["offering_type"] == SESSION:
+        texts.pop("offering_name")
+    found: dict[str, Any] = {name: text for name, text in texts.items() if text}
+    if one.get("offering_config") is not None:
+        found["offering_config"] = _plain_json(dict(one["offering_config"]))
+    return found
+
+
+def _plain_json(value: Any, depth: int = 0) -> Any:
+    """The same value if every database and every reader of JSON can keep it; raises RuleBroken."""
+    if depth > MAX_DEPTH:
+        raise RuleBroken("That is too deep. Say it in fewer levels.", code="too_long")
+    if isinstance(value, dict):
+        for name in value:
+            _plain_json(name)
+        return {name: _plain_json(each, depth + 1) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain_json(each, depth + 1) for each in value]
+    is_odd = (
+        any(_is_unseen(letter) for letter in value if letter not in "\n\t")
+        if isinstance(value, str)
+        else isinstance(value, int | float) and not -MOST_NUMBER <= value <= MOST_NUMBER
+    )
+    if is_odd:
+        raise RuleBroken("Leave out what can't be seen or counted.", code="markup")
+    return value
 
 
 _NUMBER = f"from 1 to {MAX_NUMBER}"

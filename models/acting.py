@@ -86,10 +86,25 @@ def stated(actor: Actor, why: str, deed_id: str) -> Iterator[str]:
         facts["at"] = actor.clock().astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     token, kept = _facts.set(facts), _memory.set({})
     try:
-        yield json.dumps(facts, ensure_ascii=False)
+        yield read_facts()
     finally:
         _facts.reset(token)
         _memory.reset(kept)
+
+
+@contextmanager
+def restated(why: str) -> Iterator[str]:
+    """The same facts with another reason, where a step of the transaction names one; as JSON."""
+    token = _facts.set({**(_facts.get() or {}), **({"why": why} if why else {})})
+    try:
+        yield read_facts()
+    finally:
+        _facts.reset(token)
+
+
+def read_facts() -> str:
+    """All facts of this transaction as JSON."""
+    return json.dumps(_facts.get() or {}, ensure_ascii=False)
 
 
 def state(name: str, value: Any) -> None:

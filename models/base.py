@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
-from models.acting import find_actor, read_fact, stated
+from models.acting import find_actor, read_fact, read_facts, restated, stated
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -118,13 +119,19 @@ def transaction(why: str = "") -> Iterator[None]:
     SQLite takes its write lock here, before the first read: reading first and writing later
     dies with "database is locked" under load.
     """
+    if _joined.get():
+        with restated(why) as facts:
+            _state(facts)
+            yield
+            db.session.flush()
+        _state(read_facts())
+        return
     actor = find_actor()
     db.session.rollback()
     with stated(actor, why, new_object_id()) as facts:
-        connection = db.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+        db.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
         try:
-            if connection.dialect.name == "postgresql":
-                connection.execute(_STATE, {"facts": facts})
+            _state(facts)
             yield
             for last in _LAST:
                 last()
@@ -135,6 +142,32 @@ def transaction(why: str = "") -> Iterator[None]:
 
 
 _STATE = sa.text("SELECT set_config('sundial.acting', :facts, true)")
+_joined: ContextVar[bool] = ContextVar("sundial_joined", default=False)
+
+
+@contextmanager
+def joining() -> Iterator[None]:
+    """Inside a transaction: those that the block begins are part of it, none commits by itself.
+
+    What several services do is then one deed, or none of it is done.
+    """
+    token = _joined.set(True)
+    try:
+        yield
+    finally:
+        _joined.reset(token)
+
+
+def is_joined() -> bool:
+    """Whether an outer transaction decides: then nobody inside tries anything again."""
+    return _joined.get()
+
+
+def _state(facts: str) -> None:
+    """Tell PostgreSQL's triggers what SQLite's ask for themselves."""
+    connection = db.session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(_STATE, {"facts": facts})
 
 
 def install_sqlite(engine: sa.Engine, busy_ms: int = 15000) -> None:

@@ -42,11 +42,26 @@ class Bearer:
 
     organisation_id: str
     token_id: str
+    name: str
     grants: Grants
+
+    @property
+    def site_ids(self) -> frozenset[str] | None:
+        """The sites that it has any right at; None for all of them, those to come included."""
+        named = {site_id for site_id, _ in self.grants}
+        return None if None in named else frozenset(one for one in named if one)
+
+    def has_access(self, site_id: str) -> bool:
+        """Whether it may look at what is of this site: any right there is enough (CONTRACT 9)."""
+        return self.site_ids is None or site_id in self.site_ids
 
     def may(self, right: str, site_id: str | None) -> bool:
         """Whether it holds a right at a site; at None, at all of them."""
         return holds(self.grants, right, site_id)
+
+    def may_somewhere(self, right: str) -> bool:
+        """Whether it holds a right at any site at all."""
+        return any(held == right for _, held in self.grants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +165,8 @@ def find_token(plain: str, now: dt.datetime) -> Bearer | None:
     if not rows:
         return None
     grants = frozenset((site_id, right) for _, site_id, right in rows)
-    return Bearer(rows[0][0].organisation_id, rows[0][0].id, grants)
+    row = rows[0][0]
+    return Bearer(row.organisation_id, row.id, row.name, grants)
 
 
 def note_use(token_id: str, now: dt.datetime) -> bool:

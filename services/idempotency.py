@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from domain.errors import KeyReused
-from models import IdempotencyKey, db, transaction
+from models import IdempotencyKey, db, is_joined, joining, transaction
 
 Answer = TypeVar("Answer")
 
@@ -25,7 +25,8 @@ def retrying(deed: Callable[[], Answer], why: str = "") -> Answer:
 
     `why` is kept in the trail with everything that it changes.
     """
-    for tries_left in (2, 1, 0):
+    # Inside a larger deed that one begins again, as a whole.
+    for tries_left in (0,) if is_joined() else (2, 1, 0):
         try:
             with transaction(why):
                 return deed()
@@ -63,6 +64,22 @@ def once(
         if answer is None:
             raise
         return answer
+
+
+def once_as_one(
+    organisation_id: str,
+    key: str,
+    body: dict[str, Any],
+    deed: Callable[[], str],
+    now: dt.datetime,
+) -> str:
+    """The same for a deed of several services: all that they write is one transaction (H6)."""
+
+    def joined() -> str:
+        with joining():
+            return deed()
+
+    return once(organisation_id, key, body, joined, now)
 
 
 def _find_answer(organisation_id: str, key: str, body: dict[str, Any]) -> str | None:

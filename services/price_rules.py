@@ -3,12 +3,13 @@
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from domain.editing import check_edit, mark_of_values
-from domain.errors import NotFound
+from domain.errors import NotFound, RuleBroken
 from domain.local_time import local_day
 from domain.price_checks import (
     VISITOR,
@@ -22,7 +23,7 @@ from domain.price_checks import (
     never_match,
     summarise_gaps,
 )
-from domain.price_rules import check_rules, values_of
+from domain.price_rules import check_rule, check_rules, may_apply, values_of
 from domain.pricing import PriceRule
 from models import (
     MembershipType,
@@ -37,6 +38,7 @@ from models import (
 from models import PriceRule as PriceRuleRow
 from services.facts import rule_of, venue_of
 from services.idempotency import retrying
+from services.paging import Cut, PageOf
 from services.places import HOLDING, raise_revision
 
 Change = Callable[[tuple[PriceRule, ...], dt.date], Sequence[PriceRule]]
@@ -97,6 +99,15 @@ class Preview:
     def orders_touched(self) -> int:
         """None, ever: a line keeps the price it was agreed at (P5, P6)."""
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A rule of a type and its place in the order of trying, from 1 (C14)."""
+
+    session_type_id: str
+    rule: PriceRule
+    position: int
 
 
 def find_prices(
@@ -183,6 +194,38 @@ def save_rules(
     return _change(organisation_id, site_id, type_id, change, now)
 
 
+def list_rules(
+    organisation_id: str,
+    site_id: str,
+    type_id: str,
+    *,
+    since: dt.date | None = None,
+    until: dt.date | None = None,
+    weekdays: frozenset[str] = frozenset(),
+    cut: Cut,
+) -> PageOf[Placed]:
+    """A page of a type's rules in the order tried: those that can apply in some days (R21).
+
+    A type has at most MAX_RULES of them, so they are read whole. Raises NotFound.
+    """
+    _find_type(organisation_id, site_id, type_id)
+    found = [
+        placed
+        for placed in _placed(organisation_id, type_id)
+        if may_apply(placed.rule, since=since, until=until, weekdays=weekdays)
+    ]
+    return PageOf(found[cut.offset : cut.offset + cut.size], len(found), cut)
+
+
+def find_rule(organisation_id: str, site_id: str, type_id: str, rule_id: str) -> Placed:
+    """One rule of a type with its place; raises NotFound for another type's, too."""
+    _find_type(organisation_id, site_id, type_id)
+    for placed in _placed(organisation_id, type_id):
+        if placed.rule.id == rule_id:
+            return placed
+    raise NotFound("We couldn't find that price rule.")
+
+
 def create_rule(
     organisation_id: str,
     site_id: str,
@@ -199,22 +242,44 @@ def create_rule(
     fresh = replace(rule, id=new_object_id())
 
     def change(saved: tuple[PriceRule, ...], today: dt.date) -> Sequence[PriceRule]:
-        return [*saved, replace(fresh, date_from=today) if from_today else fresh]
+        made = replace(fresh, date_from=today) if from_today else fresh
+        return [*saved, _checked(organisation_id, saved, made)]
 
     _change(organisation_id, site_id, type_id, change, now)
     return fresh.id
 
 
-def update_rule(
-    organisation_id: str, site_id: str, type_id: str, rule: PriceRule, *, now: dt.datetime
+def change_rule(
+    organisation_id: str,
+    site_id: str,
+    type_id: str,
+    rule_id: str,
+    values: Mapping[str, Any],
+    *,
+    now: dt.datetime,
 ) -> bool:
-    """Change one rule in its place; False when it says the same. Raises NotFound, RuleBroken."""
+    """Write some fields of one rule in its place (R3); False when it says the same.
+
+    Raises NotFound, and RuleBroken naming every field at fault.
+    """
 
     def change(saved: tuple[PriceRule, ...], _today: dt.date) -> Sequence[PriceRule]:
-        _require(rule.id, saved)
-        return [rule if it.id == rule.id else it for it in saved]
+        _require(rule_id, saved)
+        return [
+            _checked(organisation_id, saved, replace(it, **values)) if it.id == rule_id else it
+            for it in saved
+        ]
 
     return _change(organisation_id, site_id, type_id, change, now)
+
+
+def _checked(organisation_id: str, saved: Sequence[PriceRule], rule: PriceRule) -> PriceRule:
+    return check_rule(rule, _memberships(organisation_id, saved))
+
+
+def _placed(organisation_id: str, type_id: str) -> list[Placed]:
+    rules = _load_rules(organisation_id, type_id)
+    return [Placed(type_id, rule, number) for number, rule in enumerate(rules, start=1)]
 
 
 def delete_rule(
@@ -232,12 +297,16 @@ def delete_rule(
 def order_rules(
     organisation_id: str, site_id: str, type_id: str, rule_ids: Sequence[str], *, now: dt.datetime
 ) -> bool:
-    """Put the rules in another order; False when it is theirs. Raises NotFound unless complete."""
+    """Put the rules in another order; False when it is theirs. RuleBroken unless complete."""
 
     def change(saved: tuple[PriceRule, ...], _today: dt.date) -> Sequence[PriceRule]:
         by_id = {it.id: it for it in saved}
         if sorted(rule_ids) != sorted(by_id):
-            raise NotFound("These are not the price rules of this session type.")
+            raise RuleBroken(
+                "Name every price rule of this session type once, and no other.",
+                code="rules_incomplete",
+                field="price_rule_ids",
+            )
         return [by_id[rule_id] for rule_id in rule_ids]
 
     return _change(organisation_id, site_id, type_id, change, now)

@@ -166,7 +166,9 @@ def find_link(organisation_id: str, site_id: str, link_id: str, now: dt.datetime
 def list_link_types(organisation_id: str, site_id: str) -> list[TypeRow]:
     """The types that private links work for, in shop order (R30)."""
     rows = db.session.scalars(
-        _types(organisation_id, site_id).order_by(SessionType.position, SessionType.name)
+        _types(organisation_id, site_id).order_by(
+            SessionType.position, SessionType.name, SessionType.id
+        )
     )
     return [_type_row(row) for row in rows]
 

@@ -232,8 +232,25 @@ def preview_series(
 
     Raises NotFound, and SeriesRefused with every field at fault.
     """
-    scene = _scene(organisation_id, site_id, type_id=type_id, group_id=group_id, wish=wish)
+    scene = _scene(organisation_id, site_id, type_id=type_id, group_id=group_id, wish=wish, now=now)
     return _lay_out(scene, wish, now)
+
+
+def list_wrong_fields(
+    organisation_id: str,
+    site_id: str,
+    *,
+    type_id: str = "",
+    group_id: str = "",
+    wish: SeriesWish,
+    now: dt.datetime,
+) -> list[tuple[str, str]]:
+    """Everything that is wrong with a wish, by field; nothing is laid out. Raises NotFound."""
+    try:
+        _scene(organisation_id, site_id, type_id=type_id, group_id=group_id, wish=wish, now=now)
+    except SeriesRefused as broken:
+        return list(broken.problems)
+    return []
 
 
 def create_series(
@@ -242,22 +259,24 @@ def create_series(
     type_id: str,
     wish: SeriesWish,
     *,
-    shown: str,
+    shown: str | None,
     key: str,
     now: dt.datetime,
 ) -> str:
     """Add a series with all its sessions, once for each `key`; its id.
 
-    Raises NotFound, SeriesRefused, ImpactChanged when `shown` is not what would happen now (S3).
+    Raises NotFound, SeriesRefused, ImpactChanged when `shown` is not what would happen now (S3);
+    None for whoever was shown nothing, as a program is. WrongState while its type is archived.
     """
 
     def deed() -> str:
         lock_site(organisation_id, site_id)
-        scene = _scene(organisation_id, site_id, type_id=type_id, group_id="", wish=wish)
+        scene = _scene(organisation_id, site_id, type_id=type_id, group_id="", wish=wish, now=now)
         if scene.kind.deleted_at is not None:
-            raise WrongState("This session type is archived. Restore it first.")
+            sentence = "This session type is archived. Restore it first."
+            raise WrongState(sentence, field="session_type_id")
         outlook = _lay_out(scene, wish, now)
-        if outlook.mark != shown and not outlook.plan.is_nothing:
+        if shown not in (None, outlook.mark) and not outlook.plan.is_nothing:
             raise ImpactChanged
         group = RecurrenceGroup(
             id=new_object_id(),
@@ -281,17 +300,18 @@ def save_series(
     group_id: str,
     wish: SeriesWish,
     *,
-    seen: str,
-    shown: str,
+    seen: str | None,
+    shown: str | None,
     choices: Choices,
     account_id: str | None,
     now: dt.datetime,
 ) -> Saved:
     """Change a series and, at once, every session that follows it (R24).
 
-    `seen` marks the series as the form had it, `shown` the outlook that was on the page. Saving
-    the same again changes nothing. Raises NotFound, SeriesRefused, EditedMeanwhile (D4),
-    ImpactChanged (S3), WrongState for an archived one, RuleBroken without a reason to cancel.
+    `seen` marks the series as the form had it, `shown` the outlook that was on the page; each is
+    None for whoever was shown nothing, as a program is. Saving the same again changes nothing.
+    Raises NotFound, SeriesRefused, EditedMeanwhile (D4), ImpactChanged (S3), WrongState for an
+    archived one, RuleBroken without a reason to cancel.
     """
     items: list[dict[str, Any]] = []
 
@@ -299,12 +319,13 @@ def save_series(
         items.clear()
         lock_site(organisation_id, site_id)
         _lock_group(organisation_id, group_id)
-        scene = _scene(organisation_id, site_id, type_id="", group_id=group_id, wish=wish)
+        scene = _scene(organisation_id, site_id, type_id="", group_id=group_id, wish=wish, now=now)
         group = _live(scene)
-        check_edit(wish_of(group).values, wish.values, seen)
+        if seen is not None:
+            check_edit(wish_of(group).values, wish.values, seen)
         outlook = _lay_out(scene, wish, now, is_locked=True)
         items.extend(_items(scene, outlook, choices))
-        if outlook.mark != shown and not (outlook.plan.is_nothing and not items):
+        if shown not in (None, outlook.mark) and not (outlook.plan.is_nothing and not items):
             raise ImpactChanged
         _write(group, wish)
         every = _every_start_time(group)
@@ -343,7 +364,7 @@ def preview_restoring(
 
 
 def archive_series(
-    organisation_id: str, site_id: str, group_id: str, *, shown: str, now: dt.datetime
+    organisation_id: str, site_id: str, group_id: str, *, shown: str | None, now: dt.datetime
 ) -> Plan:
     """The series ends: coming unsold sessions go with it, sold ones stay (R25).
 
@@ -353,7 +374,7 @@ def archive_series(
 
 
 def restore_series(
-    organisation_id: str, site_id: str, group_id: str, *, shown: str, now: dt.datetime
+    organisation_id: str, site_id: str, group_id: str, *, shown: str | None, now: dt.datetime
 ) -> Plan:
     """The series goes on: what went with it comes back, what it lacks is made (R25).
 
@@ -378,7 +399,7 @@ def _turn(
     group_id: str,
     *,
     is_live: bool,
-    shown: str,
+    shown: str | None,
     now: dt.datetime,
 ) -> Plan:
     def deed() -> Plan:
@@ -392,7 +413,7 @@ def _turn(
         if is_live and scene.kind.deleted_at is not None:
             raise WrongState("Its session type is archived. Restore the type first.")
         outlook = _lay_out(scene, wish, now, is_live=is_live, is_locked=True)
-        if outlook.mark != shown:
+        if shown not in (None, outlook.mark):
             raise ImpactChanged
         group.deleted_at = None if is_live else now
         db.session.flush()
@@ -405,15 +426,22 @@ def _turn(
 
 
 def _scene(
-    organisation_id: str, site_id: str, *, type_id: str, group_id: str, wish: SeriesWish
+    organisation_id: str,
+    site_id: str,
+    *,
+    type_id: str,
+    group_id: str,
+    wish: SeriesWish,
+    now: dt.datetime,
 ) -> _Scene:
     """The rows of the wish, all of this site; raises NotFound, SeriesRefused (R22, R23)."""
     group = find_series(organisation_id, site_id, group_id) if group_id else None
     chosen = group.session_type_id if group else type_id
     scene = _scene_of(organisation_id, site_id, chosen, group, wish)
+    room = RoomFacts(scene.room.name, scene.room.cap) if scene.room else None
     problems = [
         *_foreign(organisation_id, site_id, scene, wish),
-        *list_problems(wish, RoomFacts(scene.room.name, scene.room.cap) if scene.room else None),
+        *list_problems(wish, room, local_day(now, ZoneInfo(scene.site.zone))),
     ]
     if problems:
         raise SeriesRefused(problems)

@@ -14,6 +14,7 @@ from domain.session_types import (
     ACCESS,
     DETAILS,
     NEW_TYPE,
+    SESSION,
     WrongFields,
     read_fields,
     slug_of,
@@ -164,12 +165,13 @@ def save_type(
     given: Mapping[str, Any],
     *,
     part: Collection[str],
-    seen: str,
+    seen: str | None,
     now: dt.datetime,
 ) -> Saved:
     """Write the fields `given` and nothing else (R3); names of sessions stay (R31).
 
-    `part` are the fields of the page, `seen` the mark of what it showed of them. Orders and
+    `part` are the fields of the page, `seen` the mark of what it showed of them; None for
+    whoever saw nothing and writes over what stands, as a program does. Orders and
     sessions keep what was agreed (M8, R9); another length reaches coming sessions that nobody
     has booked and nobody changed by hand. Raises WrongFields, EditedMeanwhile (D4), NotFound.
     """
@@ -183,7 +185,8 @@ def save_type(
         before = values_of(row)
         values = _read(organisation_id, site_id, {k: given[k] for k in part if k in given}, before)
         values = _free_slug(row, values)
-        check_edit({name: before[name] for name in part}, values, seen)
+        if seen is not None:
+            check_edit({name: before[name] for name in part}, values, seen)
         changed = frozenset(name for name in values if values[name] != before[name])
         if not changed:
             return Saved(changed)
@@ -242,6 +245,18 @@ def read_new(
 ) -> dict[str, Any]:
     """The tidy values of a type to be made; raises WrongFields (R22)."""
     return _read(organisation_id, site_id, given, before)
+
+
+def list_wrong_fields(
+    organisation_id: str, site_id: str, given: Mapping[str, Any], *, type_id: str = ""
+) -> list[RuleBroken]:
+    """Everything that is wrong with what is `given` for a type, without writing any of it."""
+    before = values_of(find_type(organisation_id, site_id, type_id)) if type_id else {}
+    try:
+        _read(organisation_id, site_id, given, before)
+    except WrongFields as broken:
+        return list(broken.problems)
+    return []
 
 
 def write_values(row: SessionType, values: Mapping[str, Any]) -> None:
@@ -376,7 +391,8 @@ def _check_revenue_centre(organisation_id: str, site_id: str, value: Any, _was: 
 
 
 def _check_offerings(organisation_id: str, site_id: str, value: Any, _was: Any) -> Any:
-    ids = [one.get("offering_id") for one in value if one.get("offering_type") == "session"]
+    """Only session types are sold here; goods are sold elsewhere and known by name alone."""
+    ids = {one["offering_id"] for one in value if one["offering_type"] == SESSION}
     known = set(
         db.session.scalars(
             _of_site(organisation_id, site_id)
@@ -384,9 +400,15 @@ def _check_offerings(organisation_id: str, site_id: str, value: Any, _was: Any) 
             .with_only_columns(SessionType.id)
         )
     )
-    if set(ids) - known:
+    if ids - known:
         raise RuleBroken("One of these isn't sold here any more. Look them over.", code="reference")
     return value
+
+
+def _check_suggestions(organisation_id: str, site_id: str, value: Any, was: Any) -> Any:
+    if any(one["offering_type"] != SESSION for one in value):
+        raise RuleBroken("Only sessions can be booked with this.", code="reference")
+    return _check_offerings(organisation_id, site_id, value, was)
 
 
 _REFERENCES = {
@@ -395,8 +417,9 @@ _REFERENCES = {
     "permitted_membership_type_ids": _drop_foreign,
     "membership_booking_windows": _drop_foreign_windows,
     "revenue_centre": _check_revenue_centre,
-    "cross_sell_offerings": _check_offerings,
-    "upsell_offerings": _check_offerings,
+    "cross_sell_offerings": _check_suggestions,
+    "upsell_offerings": _check_suggestions,
+    "related_retail_offerings": _check_offerings,
 }
 
 

@@ -43,23 +43,24 @@ def find_archiving(
 
 
 def archive_type(
-    organisation_id: str, site_id: str, type_id: str, *, seen: str, now: dt.datetime
-) -> None:
+    organisation_id: str, site_id: str, type_id: str, *, seen: str | None, now: dt.datetime
+) -> bool:
     """Archive a type and its series; coming sessions that nobody booked are cancelled (R14).
 
     Those with bookings, places in a basket or a waiting list stand and take place. Repeating
-    changes nothing. Raises NotFound, ImpactChanged when `seen` is not what it touches now (S3).
+    changes nothing: False. Raises NotFound, ImpactChanged when `seen` is not what it touches now
+    (S3); None for whoever was shown nothing, as a program is.
     """
 
-    def deed() -> None:
+    def deed() -> bool:
         # No session is made or brought back meanwhile.
         lock_site(organisation_id, site_id)
         # Sessions before series and type (ADR 9); what is booked meanwhile changes the mark.
         lock_sessions(organisation_id, _coming_ids(organisation_id, type_id, now))
         row = lock_type(organisation_id, site_id, type_id)
         if row.deleted_at is not None:
-            return
-        if _impact(row, now).mark != seen:
+            return False
+        if seen is not None and _impact(row, now).mark != seen:
             raise ImpactChanged
         _let_go_of_expired(organisation_id, type_id, now)
         _update(
@@ -79,8 +80,9 @@ def archive_type(
         row.deleted_at = row.updated_at = now
         db.session.flush()
         raise_revision(organisation_id, [type_id])
+        return True
 
-    retrying(deed)
+    return retrying(deed)
 
 
 def restore_type(organisation_id: str, site_id: str, type_id: str, *, now: dt.datetime) -> int:

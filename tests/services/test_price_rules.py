@@ -31,6 +31,7 @@ from models import PriceRule as PriceRuleRow
 from services.basket import hold_places
 from services.checkout import find_order
 from services.price_rules import (
+    change_rule,
     create_rule,
     delete_rule,
     find_prices,
@@ -39,7 +40,6 @@ from services.price_rules import (
     order_rules,
     preview,
     save_rules,
-    update_rule,
 )
 
 pytestmark = pytest.mark.usefixtures("ctx")
@@ -293,15 +293,15 @@ def test_single_rules_are_made_changed_moved_and_deleted_c13(kind):
     (old,) = found(kind).rules
     made = create_rule(*at, PriceRule("", 100, "New"), from_today=True, now=NOW)
     assert found(kind).rules[1].date_from == dt.date(2026, 6, 4)
-    update_rule(*at, PriceRule(made, 200, "Newer"), now=NOW)
+    change_rule(*at, made, {"price": 200, "label": "Newer"}, now=NOW)
     assert order_rules(*at, [made, old.id], now=NOW)
     assert [(it.id, it.price) for it in found(kind).rules] == [(made, 200), (old.id, 4800)]
-    with pytest.raises(NotFound):
+    with pytest.raises(RuleBroken, match="every price rule"):
         order_rules(*at, [made], now=NOW)
     delete_rule(*at, made, now=NOW)
     for deed in (
         lambda: delete_rule(*at, made, now=NOW),
-        lambda: update_rule(*at, PriceRule(made, 1), now=NOW),
+        lambda: change_rule(*at, made, {"price": 1}, now=NOW),
     ):
         with pytest.raises(NotFound):
             deed()
