@@ -301,9 +301,7 @@ def _number_in_address(value: Any) -> Any:
 def _several(value: Any) -> Any:
     """Separated by commas, or given several times (C20)."""
     given = value if isinstance(value, list) else [value]
-    # No id has a NUL, and no database takes one to look for.
-    texts = [str(text).strip().replace("\0", "\ufffd") for text in given]
-    return [word for text in texts for word in _LIST.split(text) if word]
+    return [word for text in given for word in _LIST.split(str(text).strip()) if word]
 
 
 def _site_day(value: Any) -> Any:
