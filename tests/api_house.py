@@ -102,6 +102,7 @@ def _book(kind: SessionType, room: Room) -> str:
 
 
 _days = itertools.cycle(range(6, 31))
+_places = itertools.count(1000, 1000)
 
 
 def _next_day() -> int:
@@ -115,7 +116,7 @@ def make_fresh(house: ApiHouse, name: str) -> str:
     site = fetch(Site, house.site_id)
     makers: dict[str, Any] = {
         "session_type_id": lambda: make_type(site),
-        "price_rule_id": lambda: make_rule(kind, price=100, position=50),
+        "price_rule_id": lambda: make_rule(kind, price=100, position=next(_places)),
         "session_id": lambda: make_session(
             kind, local_start=f"2026-08-{_next_day():02}T10:00", room_id=room.id
         ),

@@ -340,16 +340,13 @@ def _least_of(kind: Kind) -> dict[str, Any]:
     return {name: "09:00" if name == "value" else "" for name in kind.required}
 
 
-DROPPED = ("permitted_membership_type_ids",)
+DROPPED = ("permitted_membership_type_ids", "membership_type_id")
 """R22: memberships of another brand are dropped without an error."""
 
 
 def _is_settled_as_fine(name: str, value: Any) -> bool:
-    if name not in DROPPED:
-        return False
-    return isinstance(value, list) and all(
-        isinstance(one, str) and "\0" not in one for one in value
-    )
+    texts = value if isinstance(value, list) else [value]
+    return name in DROPPED and all(isinstance(one, str) and "\0" not in one for one in texts)
 
 
 def right_values(operation_id: str, name: str, kind: Kind, house: ApiHouse) -> list[Any]:

@@ -26,6 +26,14 @@ AS_SETTLED = (
         r"SessionRecurrenceGroup: body\.(capacity|room_id): may be null",
         "CONTRACT 9: `capacity` and `room_id` of a series accept null (2.3)",
     ),
+    (
+        r"Sessions?: \d+\.data(\[\])?\.(room|room_id): may be null",
+        "R6: a site need not have rooms, and a session there says so",
+    ),
+    (
+        r"updateSession: body\.room_id: may be null",
+        "C16: what a GET gives can be put back; a room that is set can't be taken away",
+    ),
 )
 """Differences that CONTRACT.md itself asks for, each with the place that does."""
 

@@ -202,9 +202,7 @@ def test_c15_c20_ids_are_read_with_commas_and_repeated_and_unknown_ones_match_no
         return zone.id, room.id, group.id
 
     zone_id, room_id, group_id = make(build)
-    other = add(
-        make, house, "2026-06-13T10:00", room_id=room_id, recurrence_group_id=group_id
-    )
+    other = add(make, house, "2026-06-13T10:00", room_id=room_id, recurrence_group_id=group_id)
     assert ids(shop.get(f"/sessions?id={house.id},{other}")) == [house.id, other]
     assert ids(shop.get(f"/sessions?id={house.id}&id={other}")) == [house.id, other]
     for name, value in (
@@ -222,9 +220,7 @@ def test_r2_without_access_to_a_site_its_list_is_empty(program, make, house):
         site = make_site(fetch(Site, house.site_id).organisation)
         return site.id, make_session(make_type(site)).id
 
-    other_site, other = make(
-        lambda: _elsewhere(fetch(Site, house.site_id).organisation_id)
-    )
+    other_site, other = make(lambda: _elsewhere(fetch(Site, house.site_id).organisation_id))
     here = program(house.site_id, BOOKINGS)
     assert ids(here.get("/sessions")) == [house.id]
     for site_id in (other_site, "7b0c2f0e-5f0e-4f43-9a36-0d6f5a1f2c11", "nonsense", "%00"):
@@ -329,9 +325,7 @@ def test_r21_an_index_is_in_the_order_of_the_list(make, house, on_postgresql):
     def explain():
         query = (
             sa.select(Session.id)
-            .where(
-                Session.organisation_id == house.organisation_id, Session.deleted_at.is_(None)
-            )
+            .where(Session.organisation_id == house.organisation_id, Session.deleted_at.is_(None))
             .order_by(Session.start_time, Session.id)
             .limit(15)
             .offset(9000)
@@ -642,7 +636,13 @@ def test_a_new_session_takes_what_is_absent_from_its_type_and_its_room(shop, mak
     # Null is no limit, whatever the type says; an end gives the duration (R7).
     told = shop.post(
         "/sessions",
-        {**body, "capacity": 3, "max_baskets": None, "end_time": "2026-06-20T10:30:00Z", "price": 0},
+        {
+            **body,
+            "capacity": 3,
+            "max_baskets": None,
+            "end_time": "2026-06-20T10:30:00Z",
+            "price": 0,
+        },
     )["data"]
     assert (told["duration"], told["max_baskets"], told["room"]) == (90, None, None)
     assert (told["price"], told["price_source"]) == (0, "override")
