@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from blueprints.api.kinds import Problem
-from blueprints.api.operations import OPERATIONS, Operation
+from blueprints.api.operations import MOST_KEY, OPERATIONS, Operation
 
 VERSION = "1.0.0"
 JSON = "application/json"
@@ -215,19 +215,23 @@ def _headers(one: Operation) -> list[dict[str, Any]]:
     found = []
     if one.method == "POST":
         found.append(
-            _header("Idempotency-Key", "The same key and body again give the same answer (H6).")
+            _header(
+                "Idempotency-Key",
+                "The same key and body again give the same answer (H6).",
+                maxLength=MOST_KEY,
+            )
         )
     if one.is_write and one.method != "POST" and one.current is not None:
         found.append(_header("If-Match", "The ETag that was seen; 412 when it is another now."))
     return found
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
+def _header(name: str, description: str, **limits: int) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "description": description,
-        "schema": {"type": "string", "maxLength": 255},
+        "schema": {"type": "string", **limits},
         "x-addition": True,
     }
 
