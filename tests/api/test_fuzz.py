@@ -89,7 +89,7 @@ def write_config(folder: Path, house: ApiHouse, spare: dict[str, list[str]]) -> 
         ]
     for name, values in sorted(spare.items()):
         lines += [f"[dictionaries.spare_{name}]", f"values = {json.dumps(values)}"]
-    for operation_id, said in sorted(document.operations.items()):
+    for operation_id in sorted(document.operations):
         lines += _operation(document, operation_id, house, spare)
     path = folder / "schemathesis.toml"
     path.write_text("\n".join(lines) + "\n")
