@@ -163,19 +163,8 @@ def _changes(organisation_id: str, deed_id: str) -> Iterable[Change]:
         .order_by(AuditEntry.id)
     )
     for row in rows:
-        yield Change(
-            subject=row.subject,
-            subject_id=row.subject_id,
-            about=row.about,
-            about_id=row.about_id,
-            act=row.act,
-            before=row.before,
-            after=row.after,
-            site_id=row.site_id,
-            at=row.at,
-            status=row.status or "",
-            session_id=row.session_id,
-        )
+        said = row._asdict()
+        yield Change(**{**said, "status": said["status"] or ""})
 
 
 def _series_events(organisation_id: str, ids: Sequence[str]) -> Iterable[Event]:
