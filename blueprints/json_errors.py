@@ -1,5 +1,6 @@
 """From a refusal to JSON: the one table of statuses of the API, and the body of every error."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from flask import Response, json
 from domain.api import Forbidden, Stale, TooMany, Unauthenticated, Unreadable
 from domain.editing import EditedMeanwhile
 from domain.errors import ImpactChanged, NotAllowed, NotFound, RuleBroken, WrongState
+from domain.pictures import PictureInUse, TooLarge
 from domain.replaying import TapConflict
 
 STATUS_OF: Mapping[type[RuleBroken], int] = {
@@ -21,6 +23,8 @@ STATUS_OF: Mapping[type[RuleBroken], int] = {
     ImpactChanged: 409,
     TapConflict: 409,
     WrongState: 409,
+    PictureInUse: 409,
+    TooLarge: 413,
     TooMany: 429,
 }
 """Everything else is a field or a rule that says no: 422."""
@@ -43,7 +47,8 @@ def say_refusal(
     for field, sentence in list_problems(broken) if status == 422 else ():
         errors.setdefault((names or {}).get(field, field), []).append(sentence)
     message = broken.sentence if len(errors) < 2 else "Some fields are not valid."
-    response = say_json(status, message, code=broken.code, errors=errors)
+    changes_at = getattr(broken, "changes_at", None)
+    response = say_json(status, message, code=broken.code, errors=errors, changes_at=changes_at)
     if isinstance(broken, TooMany):
         response.headers["Retry-After"] = str(broken.seconds)
     return response
@@ -72,12 +77,19 @@ def say_status(status: int) -> Response:
 
 
 def say_json(
-    status: int, message: str, *, code: str = "", errors: Mapping[str, list[str]] | None = None
+    status: int,
+    message: str,
+    *,
+    code: str = "",
+    errors: Mapping[str, list[str]] | None = None,
+    changes_at: dt.datetime | None = None,
 ) -> Response:
     """The body of every error."""
     body: dict[str, Any] = {"message": message}
     if code:
         body["code"] = code
+    if changes_at is not None:
+        body["changes_at"] = changes_at.isoformat()
     if errors:
         body["errors"] = errors
     response = Response(json.dumps(body), status, mimetype="application/json")

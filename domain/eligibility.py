@@ -174,7 +174,7 @@ def require_bookable(
     """Raise NotBookable with the first refusal's code and sentence."""
     refusal = first_refusal(offer, slot, party, viewer, now)
     if refusal is not None:
-        raise NotBookable(refusal.sentence, code=refusal.code)
+        raise NotBookable(refusal.sentence, code=refusal.code, changes_at=refusal.changes_at)
 
 
 def price_for(offer: Offer, slot: Slot, viewer: Viewer) -> Price:
@@ -267,6 +267,12 @@ def nearest_party(offer: Offer, wanted: int) -> int:
     """The allowed party size nearest to `wanted` (DECISIONS, Party and guests)."""
     least = max(1, offer.min_guests)
     return max(least, min(wanted, largest_party(offer)))
+
+
+def refuse_party(offer: Offer, guests: int) -> Check | None:
+    """Why no booking of this type may have so many guests; None when one may."""
+    checks = _party_checks(offer, Party(guests=guests))
+    return next((check for check in checks if not check.passed), None)
 
 
 def largest_party(offer: Offer) -> int:

@@ -1,5 +1,6 @@
 """Every refusal that a person can meet, each carrying the sentence that the person reads."""
 
+import datetime as dt
 from collections.abc import Sequence
 
 
@@ -24,6 +25,14 @@ class SeveralBroken(RuleBroken):
         code = first.code if first.code != RuleBroken.code else "wrong_fields"
         super().__init__(first.sentence, code=code, field=first.field)
         self.problems = tuple(problems)
+
+
+def raise_all(problems: Sequence[RuleBroken]) -> None:
+    """Nothing for no problem; the only one as it is, several as SeveralBroken."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise SeveralBroken(problems)
 
 
 NO_REFUSALS = (
@@ -72,10 +81,21 @@ class NotFound(RuleBroken):
 
 
 class NotBookable(RuleBroken):
-    """The first failed check of `can_book`, with its code: one of `eligibility.CHECKS` (R20)."""
+    """The first failed check of `can_book`, with its code: one of `eligibility.CHECKS` (R20).
 
-    def __init__(self, sentence: str, *, code: str, field: str | None = None) -> None:
+    `changes_at` is the moment at which time alone changes the answer, where there is one.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        code: str,
+        field: str | None = None,
+        changes_at: dt.datetime | None = None,
+    ) -> None:
         super().__init__(sentence, code=code, field=field)
+        self.changes_at = changes_at
 
 
 class HoldExpired(RuleBroken):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from domain.errors import NotBookable, RuleBroken
+from domain.people import guest_key
 from domain.words import count, say_time, say_weekday_short
 
 BOOKER = 0
@@ -22,6 +23,14 @@ class Attending:
     local_start: dt.datetime
     places: int
     max_per_guest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One person of a party, by name; the address may be empty."""
+
+    name: str
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,24 @@ def usual_assignment(lines: Sequence[Attending], people: int) -> Assignment:
         times.update((line.type_id, person) for person in who)
         chosen.append(who)
     return tuple(chosen)
+
+
+def number_people(booker: Named, party: Sequence[Named]) -> tuple[int, ...]:
+    """Which person each of a party is: the booker, if they come, is BOOKER, the others follow.
+
+    The booker is known by the address, or by the name of whoever has no address (H9).
+    """
+    found: list[int] = []
+    for guest in party:
+        is_booker = BOOKER not in found and _is_same(booker, guest)
+        found.append(BOOKER if is_booker else len(found) + (BOOKER not in found))
+    return tuple(found)
+
+
+def _is_same(booker: Named, guest: Named) -> bool:
+    if guest.email and booker.email:
+        return guest_key(email=guest.email) == guest_key(email=booker.email)
+    return guest_key(name=guest.name) == guest_key(name=booker.name)
 
 
 def check_assignment(lines: Sequence[Attending], chosen: Assignment, keys: Sequence[str]) -> None:

@@ -81,6 +81,24 @@ def guest_key(*, guest_id: str = "", email: str = "", name: str = "") -> str:
     return f"name:{' '.join(unicodedata.normalize('NFKC', seen).casefold().split())}"
 
 
+def split_name(name: str) -> tuple[str, str]:
+    """First and last name of a name that is kept as one; either may be empty.
+
+    The last word is the last name, with the small words before it: Ada van der Berg is Ada and
+    van der Berg. A name of one word has no last name.
+    """
+    words = name.split()
+    cut = max(1, len(words) - 1)
+    while cut > 1 and words[cut - 1].islower():
+        cut -= 1
+    return " ".join(words[:cut]), " ".join(words[cut:])
+
+
+def join_name(first_name: str, last_name: str) -> str:
+    """One name of its two parts, as it is kept."""
+    return f"{first_name.strip()} {last_name.strip()}".strip()
+
+
 def fold_name(text: str) -> str:
     """A name as it is looked for: José, jose and JOSE\u0301 are one; ß is ss, ø is o."""
     plain = unicodedata.normalize("NFKD", text.casefold())

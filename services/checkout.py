@@ -10,7 +10,15 @@ from sqlalchemy.orm import selectinload
 
 from domain.eligibility import Viewer
 from domain.errors import BasketChanged, HoldExpired, NotBookable, NotFound, OtherAddress
-from domain.guests import BOOKER, check_assignment, people_needed, usual_assignment
+from domain.guests import (
+    BOOKER,
+    Assignment,
+    Named,
+    check_assignment,
+    number_people,
+    people_needed,
+    usual_assignment,
+)
 from domain.people import check_email, check_name, email_key, guest_key
 from models import (
     Account,
@@ -65,6 +73,8 @@ def confirm_order(
     account_id: str | None = None,
     seen: str = "",
     key: str = "",
+    party: Sequence[Named] = (),
+    customer_id: str | None = None,
     now: dt.datetime,
 ) -> str:
     """Turn a basket's holds into bookings, all of them or none; the order's secret (H2, H6).
@@ -72,6 +82,8 @@ def confirm_order(
     `people` are the names after the booker's, who is number 0; `who` has, for each line that
     asks for names, the numbers of the people who come, None for the usual assignment. `seen` is
     the mark of the basket that was shown (`basket_mark`): another one is not confirmed unseen.
+    `party` names everybody who comes to its only line instead; `customer_id` is whose booking it
+    becomes, where that is known already.
     Raises RuleBroken for the fields, BasketChanged, HoldExpired, NotBookable, KeyReused.
     """
     body: dict[str, Any] = {
@@ -95,8 +107,11 @@ def confirm_order(
         viewer = viewer_of(organisation_id, account_id, now=now)
         lines = _confirmable_lines(order, viewer, now)
         _check_whose_links(lines, address, account_id)
-        name_guests(lines, [booker, *people], address, who)
-        customer = find_or_add_customer(organisation_id, booker, address, account_id, now)
+        if party:
+            name_party(lines[0], Named(booker, address), party)
+        else:
+            name_guests(lines, [booker, *people], address, who)
+        customer = booker_of(organisation_id, customer_id, booker, address, account_id, now)
         check_member_limit(lines, customer, now, is_own=account_id is not None)
         settle(order, lines, customer, booker, address, now)
         raise_revision(organisation_id, [line.session_type_id for line in lines])
@@ -206,13 +221,32 @@ def name_guests(
         else tuple(tuple(numbers) for numbers in [*who, *[()] * len(plan)][: len(plan)])
     )
     coming = {person for numbers in chosen for person in numbers}
-    names = [_person_name(people, person) if person in coming else "" for person in range(number)]
-    keys = [
-        guest_key(email=email if person == BOOKER else "", name=name)
-        for person, name in enumerate(names)
+    named = [
+        Named(
+            _person_name(people, person) if person in coming else "",
+            email if person == BOOKER else "",
+        )
+        for person in range(number)
     ]
-    check_assignment(plan, chosen, keys)
-    for line, numbers in zip(asked, chosen, strict=True):
+    _write_guests(asked, chosen, named)
+
+
+def name_party(line: SessionBooking, booker: Named, party: Sequence[Named]) -> None:
+    """Write everybody of a party whose names are given, whether the type asks for them or not.
+
+    Raises NotBookable where one of them comes too often.
+    """
+    numbers = number_people(booker, party)
+    others = [guest for guest, number in zip(party, numbers, strict=True) if number != BOOKER]
+    _write_guests([line], (numbers,), [booker, *others])
+
+
+def _write_guests(
+    lines: Sequence[SessionBooking], chosen: Assignment, people: Sequence[Named]
+) -> None:
+    keys = [guest_key(email=person.email, name=person.name) for person in people]
+    check_assignment([attending(line) for line in lines], chosen, keys)
+    for line, numbers in zip(lines, chosen, strict=True):
         line.guests.clear()
         db.session.flush()
         for position, person in enumerate(numbers):
@@ -221,8 +255,8 @@ def name_guests(
                     id=new_object_id(),
                     organisation_id=line.organisation_id,
                     position=position,
-                    name=names[person],
-                    email=email if person == BOOKER else "",
+                    name=people[person].name,
+                    email=people[person].email,
                 )
             )
 
@@ -252,6 +286,23 @@ def check_member_limit(
             raise NotBookable(over.sentence if is_own else LIMITED, code=over.code)
         if as_member:
             line.order_item.policy = {**line.order_item.policy, "as_member": True}
+
+
+def booker_of(
+    organisation_id: str,
+    customer_id: str | None,
+    name: str,
+    email: str,
+    account_id: str | None,
+    now: dt.datetime,
+) -> Customer:
+    """The customer who is named by id, else whose name and address it is; raises NotFound."""
+    if customer_id is None:
+        return find_or_add_customer(organisation_id, name, email, account_id, now)
+    row = _held(Customer.organisation_id == organisation_id, Customer.id == customer_id)
+    if row is None:
+        raise NotFound("We couldn't find that customer.")
+    return row
 
 
 def find_or_add_customer(

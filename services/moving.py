@@ -177,7 +177,7 @@ def _ask(door: Door, standing: Standing, to: Session, now: dt.datetime) -> Price
     viewer = viewer_at(door, standing.booking, now)
     refusal = first_refusal(offer, slot, party_at(standing), viewer, now)
     if refusal is not None:
-        raise NotBookable(refusal.sentence, code=refusal.code)
+        raise NotBookable(refusal.sentence, code=refusal.code, changes_at=refusal.changes_at)
     price = price_for(offer, slot, viewer)
     if price.amount is None:
         raise NotBookable("This time has no price yet, so it can't be sold.", code="priced")

@@ -5,12 +5,13 @@ from collections.abc import Sequence, Set
 from typing import Any
 
 from domain.errors import NotAllowed, NotBookable
+from domain.guests import Named
 from domain.memberships import ChangedMeanwhile
 from domain.overrides import NOBODY, may_override
 from domain.people import check_email, check_name
 from domain.reasons import check_reason
 from models import Customer, SessionBooking, db
-from services.checkout import find_or_add_customer, settle
+from services.checkout import find_or_add_customer, name_party, settle
 from services.customers import hold_customer
 from services.eligibility import Explanation, desk_viewer, explain, find_session
 from services.idempotency import once
@@ -30,17 +31,18 @@ def book_in_spite(
     reason: str,
     shown: Sequence[str],
     rights: Set[str],
-    account_id: str,
+    account_id: str | None,
     came_by_link: bool = False,
+    party: Sequence[Named] = (),
     key: str = "",
     now: dt.datetime,
 ) -> str:
     """Book for a customer, None for a visitor, in spite of the checks in `shown`; the booking.
 
     Bound by places, parties, type and session being live, and a price (R20). Keeps which checks
-    failed, the reason and the staff account. Raises RuleBroken for the fields, NotBookable for
-    what nobody may override, NotAllowed without the right, ChangedMeanwhile when another check
-    fails by now, NotFound, KeyReused.
+    failed, the reason and the staff account. `party` names everybody who comes. Raises RuleBroken
+    for the fields, NotBookable for what nobody may override, NotAllowed without the right,
+    ChangedMeanwhile when another check fails by now, NotFound, KeyReused.
     """
     body: dict[str, Any] = {
         "session": session_id,
@@ -82,6 +84,8 @@ def book_in_spite(
         customer: Customer = known or find_or_add_customer(
             organisation_id, booker, address, None, now
         )
+        if party:
+            name_party(line, Named(booker, address), party)
         settle(order, [line], customer, booker, address, now)
         _note(line, failed, why, account_id)
         raise_revision(organisation_id, [found.session_type_id])
@@ -105,6 +109,6 @@ def _failed(asked: Explanation, shown: Sequence[str], rights: Set[str]) -> list[
     return list(asked.failed)
 
 
-def _note(line: SessionBooking, failed: list[str], reason: str, account_id: str) -> None:
+def _note(line: SessionBooking, failed: list[str], reason: str, account_id: str | None) -> None:
     line.overridden, line.override_reason, line.booked_by_id = failed, reason, account_id
     db.session.flush()

@@ -36,7 +36,7 @@ from models import (
     new_object_id,
 )
 from services.accounts import viewer_of
-from services.checkout import SOLD, check_member_limit, find_or_add_customer, name_guests, settle
+from services.checkout import SOLD, booker_of, check_member_limit, name_guests, settle
 from services.facts import offer_of, slot_of, venue_of
 from services.idempotency import once, retrying
 from services.letters import post_about_booking
@@ -96,13 +96,15 @@ def join(
     email: str,
     viewer: Viewer | None = None,
     account_id: str | None = None,
+    customer_id: str | None = None,
     way: Way | None = None,
     key: str = "",
     now: dt.datetime,
 ) -> str:
     """Put a party at the end of a full session's list; the entry's secret (W1).
 
-    Every check of R20 but room is asked; `way` is the private address of a link-only type (R30).
+    Every check of R20 but room is asked; `way` is the private address of a link-only type (R30),
+    `customer_id` who waits, where that is known already.
     Raises NoWaitlist, StillFree, AlreadyWaiting, NotBookable, RuleBroken for the fields,
     NotFound, KeyReused.
     """
@@ -117,7 +119,7 @@ def join(
         found = load_session(organisation_id, session_id)
         order = new_order(organisation_id, found, account_id, now)
         order.state, order.name, order.email = "waiting", booker, address
-        customer = find_or_add_customer(organisation_id, booker, address, account_id, now)
+        customer = booker_of(organisation_id, customer_id, booker, address, account_id, now)
         order.customer_id = customer.id
         lock_sessions(organisation_id, [session_id])
         pass_on_expired(organisation_id, [session_id], now)
@@ -264,7 +266,9 @@ def _require_waitable(
     refusal = waiting_refusal(offer, slot, guests, viewer, now)
     if refusal is not None:
         field = "guests" if refusal.code in ("min_guests", "max_guests") else None
-        raise NotBookable(refusal.sentence, code=refusal.code, field=field)
+        raise NotBookable(
+            refusal.sentence, code=refusal.code, field=field, changes_at=refusal.changes_at
+        )
     if not found.waitlist_enabled:
         raise NoWaitlist
     if guests > slot.capacity:

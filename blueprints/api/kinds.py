@@ -85,20 +85,6 @@ class Many(Answer, Generic[Item]):
     links: PageLinks
 
 
-class Problem(Answer):
-    """Body of every error."""
-
-    message: str
-    """What is wrong, in a sentence for people."""
-    code: Annotated[str, Field(json_schema_extra={"x-addition": True})] = ""
-    """The rule that says no, for programs: the same code as on the venue's pages."""
-    errors: Annotated[
-        dict[str, Annotated[list[str], Field(min_length=1)]],
-        Field(default_factory=dict),
-    ]
-    """Only with 422. Keys are field names (dots for nesting), values are messages."""
-
-
 def _whole(value: Any) -> Any:
     """JSON knows numbers, not integers: 5.0 is 5, and neither true nor "5" is a number."""
     if isinstance(value, float) and value.is_integer():
@@ -123,7 +109,8 @@ def _text(value: Any) -> Any:
     return value
 
 
-def _exact(pattern: str, sentence: str) -> AfterValidator:
+def exactly(pattern: str, sentence: str) -> AfterValidator:
+    """Text that is nothing but `pattern`, else the sentence."""
     shape = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -200,7 +187,7 @@ CURRENCY = "^[a-z]{3}$"
 
 ObjectId = Annotated[
     Text,
-    _exact(OBJECT_ID.strip("^$"), "There is nothing with this id here."),
+    exactly(OBJECT_ID.strip("^$"), "There is nothing with this id here."),
     WithJsonSchema({"type": "string", "pattern": OBJECT_ID}),
 ]
 """24 hexadecimal digits, opaque to clients; a malformed one is one that is not known (C15)."""
@@ -229,7 +216,7 @@ ObjectIds = Annotated[list[ObjectId], _list_of(re.compile(OBJECT_ID), _NOT_HERE)
 
 UuidInBody = Annotated[
     Text,
-    _exact(_UUID.pattern, "There is nothing with this id here."),
+    exactly(_UUID.pattern, "There is nothing with this id here."),
     WithJsonSchema({"type": "string", "format": "uuid"}),
 ]
 """For what is left out without a word when it is another brand's: a malformed one is neither."""
@@ -242,21 +229,21 @@ MinorUnits = Annotated[Whole, Field(ge=0)]
 Currency = Annotated[
     Text,
     AfterValidator(str.lower),
-    _exact("[a-z]{3}", "Use a code of three letters, such as eur."),
+    exactly("[a-z]{3}", "Use a code of three letters, such as eur."),
     WithJsonSchema({"type": "string", "pattern": CURRENCY}),
 ]
 """ISO 4217, lower case on output, read in any case (C38)."""
 
 Duration = Annotated[
     Text,
-    _exact(DURATION.strip("^$"), "Use an ISO 8601 duration such as P10D or PT4H."),
+    exactly(DURATION.strip("^$"), "Use an ISO 8601 duration such as P10D or PT4H."),
     WithJsonSchema({"type": "string", "pattern": DURATION}),
 ]
 """Goes out as it came in."""
 
 TimeOfDay = Annotated[
     Text,
-    _exact(TIME_OF_DAY.strip("^$"), "Use a time such as 18:30."),
+    exactly(TIME_OF_DAY.strip("^$"), "Use a time such as 18:30."),
     WithJsonSchema({"type": "string", "pattern": TIME_OF_DAY}),
 ]
 """HH:MM at the site."""
@@ -271,6 +258,22 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """An instant with its offset; without one it would be a guess (CONTRACT 9)."""
+
+
+class Problem(Answer):
+    """Body of every error."""
+
+    message: str
+    """What is wrong, in a sentence for people."""
+    code: Annotated[str, Field(json_schema_extra={"x-addition": True})] = ""
+    """The rule that says no, for programs: the same code as on the venue's pages."""
+    changes_at: Annotated[Moment | None, Field(json_schema_extra={"x-addition": True})] = None
+    """When time alone changes the answer: the moment at which booking opens."""
+    errors: Annotated[
+        dict[str, Annotated[list[str], Field(min_length=1)]],
+        Field(default_factory=dict),
+    ]
+    """Only with 422. Keys are field names (dots for nesting), values are messages."""
 
 
 # ---- what stands in an address -----------------------------------------------------------
@@ -293,7 +296,9 @@ def _number_in_address(value: Any) -> Any:
 def _several(value: Any) -> Any:
     """Separated by commas, or given several times (C20)."""
     given = value if isinstance(value, list) else [value]
-    return [word for text in given for word in _LIST.split(str(text).strip()) if word]
+    # No id has a NUL, and no database takes one to look for.
+    texts = [str(text).strip().replace("\0", "\ufffd") for text in given]
+    return [word for text in texts for word in _LIST.split(text) if word]
 
 
 def _site_day(value: Any) -> Any:
@@ -309,17 +314,27 @@ def _moment_in_address(value: Any) -> Any:
     return _read_moment(str(value).strip().replace(" ", "+"))
 
 
+def _as_unknown(word: str) -> str:
+    """A word that can be no id stands for a thing that nobody has (C15)."""
+    return word if re.fullmatch(r"[0-9A-Za-z_-]{1,64}", word) else "-"
+
+
 FlagInAddress = Annotated[bool, BeforeValidator(_flag_in_address)]
 NumberInAddress = Annotated[int, BeforeValidator(_number_in_address), Field(ge=1)]
 Ids = Annotated[
-    list[str],
+    list[Annotated[str, AfterValidator(_as_unknown)]],
     BeforeValidator(_several),
     WithJsonSchema({"type": "array", "items": {"type": "string", "pattern": OBJECT_ID}}),
     Field(json_schema_extra={"x-commas": True}),
 ]
 """Ids in a filter; one that is malformed or foreign matches nothing (R1, C15)."""
-SiteInAddress = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
+SiteInAddress = Annotated[
+    str, AfterValidator(_as_unknown), WithJsonSchema({"type": "string", "format": "uuid"})
+]
+TextInAddress = Annotated[Text, AfterValidator(str.strip)]
 WeekdaysInAddress = Annotated[list[Weekday], BeforeValidator(_several)]
+SEVERAL = (BeforeValidator(_several), Field(json_schema_extra={"x-commas": True}))
+"""Makes a filter take several values of its kind."""
 DayInAddress = Annotated[dt.date, BeforeValidator(_read_day)]
 DayOrMoment = Annotated[
     dt.date | dt.datetime,

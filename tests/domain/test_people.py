@@ -13,6 +13,8 @@ from domain.people import (
     fold_name,
     fold_phone,
     guest_key,
+    join_name,
+    split_name,
 )
 
 COMPOSED, DECOMPOSED = "Jos\u00e9", "Jose\u0301"
@@ -196,3 +198,20 @@ def test_a_name_is_found_in_any_of_its_spellings(spellings, folded):
 )
 def test_a_phone_number_is_its_digits(written, digits):
     assert fold_phone(written) == digits
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("Ada Lovelace", ("Ada", "Lovelace")),
+        ("Ada King Lovelace", ("Ada King", "Lovelace")),
+        ("Ada van der Berg", ("Ada", "van der Berg")),
+        ("ada king lovelace", ("ada", "king lovelace")),
+        ("Prince", ("Prince", "")),
+        ("", ("", "")),
+        ("山田太郎", ("山田太郎", "")),
+    ],
+)
+def test_a_name_has_a_first_and_a_last_part_and_is_whole_again(name, parts):
+    assert split_name(name) == parts
+    assert join_name(*parts) == name
