@@ -226,6 +226,13 @@ _NOT_HERE = "Must be a list of ids of things that are here."
 ObjectIds = Annotated[list[ObjectId], _list_of(re.compile(OBJECT_ID), _NOT_HERE)]
 """Ids in a body: what is wrong with one is said of the whole list, as R22 has it."""
 
+UuidInBody = Annotated[
+    Text,
+    exactly(_UUID.pattern, "There is nothing with this id here."),
+    WithJsonSchema({"type": "string", "format": "uuid"}),
+]
+"""For what is left out without a word when it is another brand's: a malformed one is neither."""
+
 Uuids = Annotated[list[Uuid], _list_of(_UUID, _NOT_HERE)]
 
 MinorUnits = Annotated[Whole, Field(ge=0)]
@@ -301,7 +308,9 @@ def _number_in_address(value: Any) -> Any:
 def _several(value: Any) -> Any:
     """Separated by commas, or given several times (C20)."""
     given = value if isinstance(value, list) else [value]
-    return [word for text in given for word in _LIST.split(str(text).strip()) if word]
+    # No id has a NUL, and no database takes one to look for.
+    texts = [str(text).strip().replace("\0", "\ufffd") for text in given]
+    return [word for text in texts for word in _LIST.split(text) if word]
 
 
 def _site_day(value: Any) -> Any:

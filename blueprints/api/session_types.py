@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from blueprints.api.kinds import FlagInAddress, Shape, SiteInAddress
+from blueprints.api.kinds import FlagInAddress, Shape, SiteInAddress, TextInAddress
 from blueprints.api.operations import Call, operation
 from blueprints.api.paging import Paged, say_page
 from blueprints.api.price_rules import show_rule
@@ -56,7 +56,7 @@ _PLAIN = (
 class TypeQuery(Paged):
     """Which types are wanted."""
 
-    query: str = ""
+    query: TextInAddress = ""
     """Text to find in the type's name."""
     include_recurrence_groups: FlagInAddress = True
     """Embed each type's recurrence groups. On unless switched off."""

@@ -472,7 +472,7 @@ def test_never_a_500_whatever_stands_in_a_body(shop, kind_id):
         {"category_ids": [None]},
         {"upsell_offerings": [{}]},
         {"upsell_offerings": [{"offering_type": "session", "offering_id": "\0"}]},
-        {"membership_booking_windows": [{"membership_type_id": 5}]},
+        {"membership_booking_windows": [{"membership_type_id": "x" * 9999}]},
         [],
         "text",
         None,

@@ -764,9 +764,7 @@ def offer(it: House) -> None:
     )  # fmt: skip
     it.did(type_rows.add_type, *it.here, {"name": "Steam"}, now=NOW)
     it.did(type_rows.change_type, *at, {"summary": "Warm."}, now=NOW)
-    it.did(
-        type_rows.add_copy, *at, {"name": "Third"}, with_rules=False, with_series=False, now=NOW
-    )
+    it.did(type_rows.add_copy, *at, {"name": "Third"}, with_rules=False, with_series=False, now=NOW)
     seen = type_archiving.find_archiving(*at, now=NOW).mark
     it.did(type_archiving.archive_type, *at, seen=seen, now=NOW)
     it.did(type_archiving.restore_type, *at, now=NOW)
