@@ -120,5 +120,5 @@ def _stands(row: Session) -> Stands:
         start=row.start_time,
         zone=zone_of(row),
         price=price_now(row).amount or 0,
-        identity={**identity, "currency": kind.currency.lower()},
+        identity={**identity, "currency": kind.currency},
     )
