@@ -15,7 +15,7 @@ from factories import (
     save,
 )
 
-from domain.calendar import say_cell, say_reason
+from domain.calendar import say_reason
 from domain.eligibility import Viewer
 from models import ClosedDay, SessionType, Site
 from services.timetable import find_page_key, find_type_page
@@ -83,7 +83,6 @@ def test_p7_every_day_is_what_the_page_shows(program, site_id, make, house, gues
     ]
     assert told["lowest_price"] == month.lowest
     assert told["valid_until"] == month.valid_until.isoformat().replace("+00:00", "Z")
-    assert all(say_cell(day, "") for day in days)
 
 
 def test_every_kind_of_day_has_its_code_and_the_moment_at_which_it_changes(program, site_id, house):
