@@ -1,14 +1,14 @@
 """An index in the order in which sessions are listed
 
 Revision ID: 0017
-Revises: 0015
+Revises: 0016
 Create Date: 2026-11-22 00:40:00
 """
 
 from alembic import op
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
