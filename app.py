@@ -37,6 +37,7 @@ from blueprints import (
     trail,
     types,
     waiting,
+    webhooks,
     works,
 )
 from blueprints.acting import install_acting
@@ -46,8 +47,9 @@ from blueprints.configuration import configure
 from blueprints.errors import register_errors
 from blueprints.rendering import STATIC_FOLDER, STATIC_PREFIX, install_rendering
 from blueprints.security import HostGuard, csrf, install_security, login_manager
-from models import db, install_finding, install_sqlite, install_walls
+from models import before_commit, db, install_finding, install_sqlite, install_walls
 from models.migrating import migrate
+from services.webhook_events import write_events
 
 
 def create_app(config: dict[str, Any] | None = None) -> Flask:
@@ -61,6 +63,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         install_sqlite(db.engine)
     install_walls()
     install_finding()
+    before_commit(write_events)
     csrf.init_app(app)
     login_manager.init_app(app)
     install_acting(app)
@@ -73,7 +76,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
         *(kiosk, letters, mailbox, media, offline, orders),
         *(people, prices, private_links, reports, series, sessions),
         *(setup, shop, staff, trail, types, waiting),
-        *(works,),
+        *(webhooks, works),
     )
     for area in areas:
         app.register_blueprint(area.bp)

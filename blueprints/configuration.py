@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "SMTP_URL": None,
     "MAIL_FROM": "Sundial <no-reply@localhost>",
     "SHOW_MAIL": False,
+    "WEBHOOK_PRIVATE": False,
 }
 """Read from the environment with the prefix SUNDIAL_; README lists them."""
 
@@ -70,6 +71,10 @@ def _refuse_in_production(app: Flask) -> None:
         raise Misconfigured("Set SUNDIAL_PUBLIC_ADDRESS: links in mails begin with it.")
     if app.config["SHOW_MAIL"]:
         raise Misconfigured("SUNDIAL_SHOW_MAIL shows everybody's mail: not in production.")
+    if app.config["WEBHOOK_PRIVATE"]:
+        raise Misconfigured(
+            "SUNDIAL_WEBHOOK_PRIVATE lets webhooks into private networks: not in production."
+        )
 
 
 def _check_mail(app: Flask) -> None:

@@ -9,6 +9,7 @@ from flask import Response, json
 from domain.api import Erased, Forbidden, Stale, TooMany, Unauthenticated, Unreadable
 from domain.editing import EditedMeanwhile
 from domain.errors import ImpactChanged, NotAllowed, NotFound, RuleBroken, WrongState
+from domain.pictures import PictureInUse, TooLarge
 from domain.replaying import TapConflict
 
 STATUS_OF: Mapping[type[RuleBroken], int] = {
@@ -23,6 +24,8 @@ STATUS_OF: Mapping[type[RuleBroken], int] = {
     ImpactChanged: 409,
     TapConflict: 409,
     WrongState: 409,
+    PictureInUse: 409,
+    TooLarge: 413,
     TooMany: 429,
 }
 """Everything else is a field or a rule that says no: 422."""

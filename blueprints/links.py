@@ -20,10 +20,13 @@ def public_url(endpoint: str, **values: Any) -> str:
 
 def make_absolute(path: str) -> str:
     """A path of ours as an address that works from anywhere."""
+    return public_address() + path
+
+
+def public_address() -> str:
+    """What our own absolute addresses begin with."""
     base = current_app.config["PUBLIC_ADDRESS"]
-    if not base:
-        base = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
-    return str(base) + path
+    return str(base or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
 
 
 def ticket_link(code: str) -> str:

@@ -20,7 +20,7 @@ from domain.eligibility import (
 )
 from domain.local_time import local_day, to_local
 from domain.pricing import Price
-from domain.words import count, say_day, say_moment
+from domain.words import count, full_stop, say_day, say_moment
 
 STATE_OF_REFUSAL = {
     "party_left": "full",
@@ -103,6 +103,10 @@ class Day:
     thanks_to: str = ""
     marks: tuple[tuple[float, str], ...] = ()
     refusal: str = ""
+    code: str = ""
+    """Why nothing of it can be booked: one of `eligibility.CHECKS`, or empty."""
+    changes_at: dt.datetime | None = None
+    """When time alone makes another answer of one of its sessions."""
 
     @property
     def is_link(self) -> bool:
@@ -227,6 +231,15 @@ def _shut(day: Day, closed: Mapping[dt.date, str]) -> Day:
     return replace(day, state="closed", refusal=closed[day.date])
 
 
+def say_reason(day: Day) -> str:
+    """Why nothing can be booked on a date, in a sentence; empty when something can."""
+    if day.sessions_available:
+        return ""
+    if day.refusal:
+        return full_stop(day.refusal)
+    return full_stop(_SAID[day.state].capitalize())
+
+
 def say_cell(day: Day, price: str) -> str:
     """The one sentence a screen reader hears for a date (VISUAL, Structure)."""
     parts = [say_day(day.date)]
@@ -281,8 +294,10 @@ def _day(
         return Day(date, "unscheduled" if unscheduled else "closed", is_today=is_today)
     bookable = [o for o in group if o.is_bookable]
     marks = tuple(_mark(o, now) for o in group)
+    changes_at = min((o.changes_at for o in group if o.changes_at), default=None)
     if not bookable:
-        return _unbookable_day(date, group, offer, is_today=is_today, now=now, marks=marks)
+        day = _unbookable_day(date, group, offer, is_today=is_today, now=now, marks=marks)
+        return replace(day, changes_at=changes_at)
     left = sum(o.left for o in bookable)
     whole_rooms = all(o.slot.max_baskets == 1 for o in bookable)
     few = left <= offer.few_left and not whole_rooms
@@ -297,6 +312,7 @@ def _day(
         is_today=is_today,
         thanks_to=bookable[0].thanks_to if all(o.thanks_to for o in bookable) else "",
         marks=marks,
+        changes_at=changes_at,
     )
 
 
@@ -324,6 +340,7 @@ def _unbookable_day(
         opens_at=opens_at,
         marks=marks,
         refusal=told.refusal.sentence if told and told.refusal else "",
+        code=told.refusal.code if told and told.refusal else "",
     )
 
 

@@ -41,14 +41,15 @@ def mark_of_values(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def check_edit(now: Mapping[str, Any], wanted: Mapping[str, Any], seen: str) -> None:
+def check_edit(now: Mapping[str, Any], wanted: Mapping[str, Any], seen: str | None) -> None:
     """Raise EditedMeanwhile unless `seen` is the mark of what is saved `now`, or nothing differs.
 
-    Asked with the row locked, inside the transaction that saves.
+    None is for whoever names nothing but what is to change (R3), and saw no form. Asked with the
+    row locked, inside the transaction that saves.
     """
     mark = mark_of_values(now)
     differences = tuple(
         Difference(name, now[name]) for name in wanted if name in now and now[name] != wanted[name]
     )
-    if seen != mark and differences:
+    if seen is not None and seen != mark and differences:
         raise EditedMeanwhile(differences, mark)

@@ -269,6 +269,12 @@ def nearest_party(offer: Offer, wanted: int) -> int:
     return max(least, min(wanted, largest_party(offer)))
 
 
+def refuse_party(offer: Offer, guests: int) -> Check | None:
+    """Why no booking of this type may have so many guests; None when one may."""
+    checks = _party_checks(offer, Party(guests=guests))
+    return next((check for check in checks if not check.passed), None)
+
+
 def largest_party(offer: Offer) -> int:
     """The most guests a booking of this type may have."""
     least = max(1, offer.min_guests)

@@ -27,6 +27,14 @@ class SeveralBroken(RuleBroken):
         self.problems = tuple(problems)
 
 
+def raise_all(problems: Sequence[RuleBroken]) -> None:
+    """Nothing for no problem; the only one as it is, several as SeveralBroken."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise SeveralBroken(problems)
+
+
 NO_REFUSALS = (
     "hold_expired",
     "hold_ceiling",

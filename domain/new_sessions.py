@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.clashes import Clash
-from domain.errors import RuleBroken
+from domain.errors import RuleBroken, raise_all
 from domain.opening import is_open
 from domain.session_changes import MAX_CAPACITY, mark_of
-from domain.session_edits import LONGEST, MOST_PRICE
+from domain.session_edits import LONGEST, MOST_PRICE, Clear, find_party_problems
 from domain.words import DAY_NAMES, WEEKDAYS, count, say_day, say_time
 
 
@@ -18,6 +18,7 @@ class NewSession:
     """A session to be made: None is the type's duration, parties and waiting list, the room's cap.
 
     Duration in minutes, price in minor units of the type's currency, None for the price rules'.
+    CLEAR is any number of parties, whatever the type says.
     """
 
     session_type_id: str
@@ -26,7 +27,7 @@ class NewSession:
     room_id: str | None = None
     practitioner_id: str | None = None
     capacity: int | None = None
-    max_baskets: int | None = None
+    max_baskets: int | Clear | None = None
     waitlist_enabled: bool | None = None
     price: int | None = None
 
@@ -69,32 +70,41 @@ def check_new(
     room_cap: int | None,
     starts: dt.datetime,
     now: dt.datetime,
+    problems: Sequence[RuleBroken] = (),
 ) -> int:
-    """The places it gets; raises RuleBroken under the field at fault (R7, R8, R9)."""
+    """The places it gets; RuleBroken under the field at fault, of several for all (R7, R8, R9).
+
+    `problems` were found before, and are told with these.
+    """
+    found = list(problems)
     if starts <= now:
         said = f"{say_day(wanted.local_start.date())}, {say_time(wanted.local_start)}"
-        raise RuleBroken(f"{said} has passed. Choose a later time.", code="past", field="time")
+        found.append(
+            RuleBroken(f"{said} has passed. Choose a later time.", code="past", field="time")
+        )
     if not 1 <= duration <= LONGEST:
-        raise RuleBroken("A session lasts 1 minute to 7 days.", code="duration", field="duration")
-    if wanted.max_baskets is not None and not 1 <= wanted.max_baskets <= MAX_CAPACITY:
-        raise RuleBroken("Enter 1 or more, or leave it empty.", code="parties", field="max_baskets")
+        said = "A session lasts 1 minute to 7 days."
+        found.append(RuleBroken(said, code="duration", field="duration"))
+    if isinstance(wanted.max_baskets, int):
+        found += find_party_problems(wanted.max_baskets)
     if wanted.price is not None and not 0 <= wanted.price <= MOST_PRICE:
-        raise RuleBroken("Enter a price of 0 or more.", code="price", field="price")
+        found.append(RuleBroken("Enter a price of 0 or more.", code="price", field="price"))
+    refusal = _refuse_capacity(capacity, room, room_cap)
+    raise_all([*found, refusal] if refusal else found)
+    return capacity or 0
+
+
+def _refuse_capacity(capacity: int | None, room: str, room_cap: int | None) -> RuleBroken | None:
     if capacity is None:
-        raise RuleBroken(
-            "Enter how many places it has, or choose a room.", code="capacity", field="capacity"
-        )
-    if not 1 <= capacity <= MAX_CAPACITY:
-        raise RuleBroken(
-            f"A session has 1 to {MAX_CAPACITY} places.", code="capacity", field="capacity"
-        )
-    if room_cap is not None and capacity > room_cap:
-        raise RuleBroken(
-            f"{room} takes {count(room_cap, 'place')}. Enter fewer.",
-            code="capacity_above_room",
-            field="capacity",
-        )
-    return capacity
+        said = "Enter how many places it has, or choose a room."
+    elif not 1 <= capacity <= MAX_CAPACITY:
+        said = f"A session has 1 to {MAX_CAPACITY} places."
+    elif room_cap is not None and capacity > room_cap:
+        said = f"{room} takes {count(room_cap, 'place')}. Enter fewer."
+        return RuleBroken(said, code="capacity_above_room", field="capacity")
+    else:
+        return None
+    return RuleBroken(said, code="capacity", field="capacity")
 
 
 def say_outside_hours(

@@ -99,7 +99,7 @@ def check_restoring(*, start_time: dt.datetime, is_type_live: bool, now: dt.date
 def check_places(found: Places, *, capacity: int, max_baskets: int | None) -> None:
     """Never below what is taken or kept, never above the room (R8, R9); raises RuleBroken."""
     if capacity < found.least:
-        raise RuleBroken(_too_few(found), code="capacity_below_taken", field="capacity")
+        raise refuse_too_few(found.taken, found.kept)
     # A room made smaller later does not stop another change of the same session.
     if capacity > found.most and capacity > found.capacity:
         most = count(found.most, "place")
@@ -115,12 +115,20 @@ def check_places(found: Places, *, capacity: int, max_baskets: int | None) -> No
         raise RuleBroken(sentence, code="parties_below_taken", field="max_baskets")
 
 
-def _too_few(found: Places) -> str:
-    if not found.taken + found.kept:
+def refuse_too_few(places_taken: int, places_kept: int) -> RuleBroken:
+    """Fewer places than are taken or kept (R8)."""
+    return RuleBroken(
+        _say_least(places_taken, places_kept), code="capacity_below_taken", field="capacity"
+    )
+
+
+def _say_least(places_taken: int, places_kept: int) -> str:
+    least = places_taken + places_kept
+    if not least:
         return "A session has at least 1 place."
-    taken = f"{_are(found.taken, 'place')} taken" if found.taken else ""
-    kept = f"{_are(found.kept, 'place')} kept for private links" if found.kept else ""
-    return f"{' and '.join(part for part in (taken, kept) if part)}. Enter {found.least} or more."
+    taken = f"{_are(places_taken, 'place')} taken" if places_taken else ""
+    kept = f"{_are(places_kept, 'place')} kept for private links" if places_kept else ""
+    return f"{' and '.join(part for part in (taken, kept) if part)}. Enter {least} or more."
 
 
 def _are(number: int, one: str, many: str | None = None) -> str:

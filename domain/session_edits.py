@@ -165,59 +165,68 @@ def mark_of_edit(before: SessionValues, lines: Mapping[str, str], clashes: objec
     return mark_of([repr(before), *(f"{key}={lines[key]}" for key in sorted(lines)), str(clashes)])
 
 
-def check_values(
+def find_value_problems(
     before: SessionValues,
     after: SessionValues,
     *,
     room: str,
     room_cap: int | None,
+    parties_taken: int,
     starts: dt.datetime,
     started: bool,
     now: dt.datetime,
-) -> None:
-    """Raise RuleBroken under the name of a field that can't be like this (R7, R8, R9)."""
+) -> list[RuleBroken]:
+    """Every field that can't be like this, each under its name (R7, R8, R9)."""
     changed = changed_fields(before, after)
+    found: list[RuleBroken] = []
     if not 1 <= after.duration <= LONGEST:
-        raise RuleBroken("A session lasts 1 minute to 7 days.", code="duration", field="duration")
+        said = "A session lasts 1 minute to 7 days."
+        found.append(RuleBroken(said, code="duration", field="duration"))
     if "local_start" in changed and not started and starts <= now:
-        raise RuleBroken(
-            f"{say_day(after.local_start.date())}, {say_time(after.local_start)} has passed. "
-            "Choose a later time.",
-            code="past",
-            field="local_start",
-        )
+        said = f"{say_day(after.local_start.date())}, {say_time(after.local_start)} has passed."
+        found.append(RuleBroken(f"{said} Choose a later time.", code="past", field="local_start"))
     if not 1 <= after.capacity <= MAX_CAPACITY:
-        raise RuleBroken(
-            f"A session has 1 to {MAX_CAPACITY} places.", code="capacity", field="capacity"
-        )
-    if after.max_baskets is not None and after.max_baskets < 1:
-        raise RuleBroken(
-            "Enter 1 or more, or leave it empty for no limit.", code="parties", field="max_baskets"
-        )
+        said = f"A session has 1 to {MAX_CAPACITY} places."
+        found.append(RuleBroken(said, code="capacity", field="capacity"))
     if after.price is not None and not 0 <= after.price <= MOST_PRICE:
-        raise RuleBroken("Enter a price of 0 or more.", code="price", field="price")
-    _check_room(changed, before, after, room, room_cap)
+        found.append(RuleBroken("Enter a price of 0 or more.", code="price", field="price"))
+    if "max_baskets" in changed:
+        found += find_party_problems(after.max_baskets, parties_taken)
+    return [*found, *_find_room_problems(changed, before, after, room, room_cap)]
 
 
-def _check_room(
+def find_party_problems(max_baskets: int | None, parties_taken: int = 0) -> list[RuleBroken]:
+    """What is wrong with a limit of parties; nothing with none (R9)."""
+    if max_baskets is None or max(1, parties_taken) <= max_baskets <= MAX_CAPACITY:
+        return []
+    if max_baskets > MAX_CAPACITY:
+        sentence = f"Enter at most {MAX_CAPACITY}, or leave it empty for no limit."
+        return [RuleBroken(sentence, code="parties", field="max_baskets")]
+    if max_baskets < 1:
+        sentence = "Enter 1 or more, or leave it empty for no limit."
+        return [RuleBroken(sentence, code="parties", field="max_baskets")]
+    are = f"{count(parties_taken, 'party', 'parties')} {'is' if parties_taken == 1 else 'are'}"
+    sentence = f"{are} booked already. Enter {parties_taken} or more, or leave it empty."
+    return [RuleBroken(sentence, code="parties_below_taken", field="max_baskets")]
+
+
+def _find_room_problems(
     changed: tuple[str, ...],
     before: SessionValues,
     after: SessionValues,
     room: str,
     room_cap: int | None,
-) -> None:
+) -> list[RuleBroken]:
     if room_cap is None or after.capacity <= room_cap:
-        return
-    takes = f"{room} takes {count(room_cap, 'place')}"
+        return []
+    takes, code = f"{room} takes {count(room_cap, 'place')}", "capacity_above_room"
     if "capacity" in changed and after.capacity > before.capacity:
-        raise RuleBroken(f"{takes}. Enter fewer.", code="capacity_above_room", field="capacity")
+        return [RuleBroken(f"{takes}. Enter fewer.", code=code, field="capacity")]
     if "room_id" in changed:
-        raise RuleBroken(
-            f"{takes}, and this session has {after.capacity}. "
-            "Choose another room, or fewer places.",
-            code="capacity_above_room",
-            field="room_id",
-        )
+        said = f"{takes}, and this session has {after.capacity}. "
+        said += "Choose another room, or fewer places."
+        return [RuleBroken(said, code=code, field="room_id")]
+    return []
 
 
 def oddity_of(

@@ -53,6 +53,7 @@ NOUNS = {
     "staff_grants": "right",
     "staff_invitations": "invitation",
     "time_off": "time off",
+    "webhooks": "webhook",
     "zones": "zone",
 }
 """What a row of each table is called."""
@@ -97,6 +98,8 @@ _LABELS = {
     "email_key": "address",
     "author_name": "author",
     "brand": "look",
+    "kinds": "events",
+    "url": "address",
 }
 
 _SAID_ELSEWHERE = {
@@ -121,6 +124,8 @@ _SAID_ELSEWHERE = {
     ("customers", "address_key"),
     ("accounts", "email_key"),
     ("session_types", "intake_asks_guests"),
+    ("webhooks", "paused_why"),
+    ("webhooks", "sealed_older"),
     ("orders", "confirmed_at"),
 }
 """Columns that follow from another one, which is said."""
@@ -320,6 +325,8 @@ _SPECIAL: dict[tuple[str, str], Callable[[Any, Any, _Say], str]] = {
     ("staff_invitations", "letter"): lambda b, a, _: "Sent the invitation again",
     ("staff_invitations", "accepted_at"): _ended("Accepted the invitation", "Took that back"),
     ("staff_invitations", "withdrawn_at"): _ended("Withdrew the invitation", "Opened it again"),
+    ("webhooks", "paused_at"): _ended("Paused the webhook", "Resumed the webhook"),
+    ("webhooks", "sealed_secret"): lambda b, a, _: "Renewed the secret",
     ("memberships", "state"): lambda b, a, _: f"The membership is {_plain(a)}",
     ("private_links", "revoked_at"): _ended("Revoked the link", "Opened the link again"),
     ("intake_answers", "answers"): lambda b, a, _: "Changed the answers",
@@ -393,6 +400,7 @@ _DOORS = {
     "finding": "the search box",
     "offline": "the desk",
     "trail": "the history",
+    "webhooks": "webhooks",
 }
 
 
@@ -438,6 +446,7 @@ _REFUSALS = {
     "staff_grants": "Rights are given and taken on the page of staff.",
     "api_tokens": "A token that was revoked stays so. Make a new one.",
     "api_token_grants": "A token keeps its rights. Make a new one.",
+    "webhooks": "Change, pause or delete the webhook on its own page.",
     "kiosks": "A kiosk is signed in on its own device.",
     "notes": "Notes are written, taken away and brought back where they stand.",
     "staff_invitations": "A letter went out with it. Withdraw or send it on its own page.",

@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
+from typing import Any
 from zoneinfo import available_timezones
 
-from domain.errors import RuleBroken
+from domain.errors import RuleBroken, SeveralBroken
 from domain.people import check_email, check_name
 
 MAX_LINE = 200
@@ -32,6 +33,34 @@ WHOLE_NUMBER = re.compile(r"\d{1,6}", re.ASCII)
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _PHONE = re.compile(r"[0-9+() ./-]{3,40}")
 _CODE = re.compile(r"[A-Z0-9]{2,12}")
+
+
+def check_fields(
+    rules: Mapping[str, Callable[[Any], Any]], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values that have a rule, each as it tidies it; raises all that is wrong at once."""
+    refuse(find_problems(rules, values))
+    return {name: rule(values[name]) for name, rule in rules.items() if name in values}
+
+
+def refuse(problems: Sequence[RuleBroken]) -> None:
+    """Raise all of these at once; nothing where there are none."""
+    if problems:
+        raise problems[0] if len(problems) == 1 else SeveralBroken(problems)
+
+
+def find_problems(
+    rules: Mapping[str, Callable[[Any], Any]], values: Mapping[str, Any]
+) -> list[RuleBroken]:
+    """What the rules say against these values, in the order of the rules."""
+    found = []
+    for name, rule in rules.items():
+        try:
+            if name in values:
+                rule(values[name])
+        except RuleBroken as broken:
+            found.append(broken)
+    return found
 
 
 def check_line(text: str, *, field: str, most: int = MAX_LINE) -> str:

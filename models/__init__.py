@@ -1,10 +1,20 @@
 """The tables, one file per aggregate."""
 
-from models.acting import Actor, acting_as, because, let_act
+from models.acting import (
+    SESSIONS_MADE,
+    Actor,
+    acting_as,
+    because,
+    current_deed,
+    let_act,
+    remember,
+    remembered,
+)
 from models.archive import Archive, ArchivePart
 from models.audit import AuditEntry, AuditValues
 from models.base import (
     Base,
+    before_commit,
     db,
     install_sqlite,
     is_joined,
@@ -57,12 +67,14 @@ from models.venue import (
     practitioner_types,
 )
 from models.walls import Unbound, install_walls, unbound
+from models.webhook import Webhook, WebhookDelivery
 from models.wording import LetterWording
 
 __all__ = [
     "BOOKER",
     "NAMED",
     "RIGHTS",
+    "SESSIONS_MADE",
     "Account",
     "AccountLink",
     "Actor",
@@ -115,9 +127,13 @@ __all__ = [
     "StaffInvitation",
     "TimeOff",
     "Unbound",
+    "Webhook",
+    "WebhookDelivery",
     "Zone",
     "acting_as",
     "because",
+    "before_commit",
+    "current_deed",
     "db",
     "install_finding",
     "install_sqlite",
@@ -129,6 +145,8 @@ __all__ = [
     "new_uuid",
     "practitioner_sites",
     "practitioner_types",
+    "remember",
+    "remembered",
     "rewrite_words",
     "session_type_categories",
     "transaction",

@@ -2,11 +2,14 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+
+SESSIONS_MADE = "sessions_made"
+"""Sessions that a series brings: the trail names the series alone, so their ids are remembered."""
 
 KINDS = ("account", "token", "kiosk", "worker", "console", "visitor", "system")
 
@@ -107,6 +110,21 @@ def state(name: str, value: Any) -> None:
     if facts is None:
         raise RuntimeError("only a transaction of ours states facts")
     facts[name] = value
+
+
+def remember(name: str, values: Iterable[Any]) -> None:
+    """Remember `values` beside those of before, until this transaction ends."""
+    state(name, [*(read_fact(name) or ()), *values])
+
+
+def remembered(name: str) -> tuple[Any, ...]:
+    """What this transaction has remembered under that name."""
+    return tuple(read_fact(name) or ())
+
+
+def current_deed() -> str:
+    """The id under which the trail keeps what this transaction changes; empty without one."""
+    return str(read_fact("deed") or "")
 
 
 def read_fact(name: str) -> Any:

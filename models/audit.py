@@ -42,6 +42,8 @@ class AuditEntry(Base):
         one_of("act", *ACTS),
         sa.Index("ix_audit_entries_about", "about", "about_id", "id"),
         sa.Index("ix_audit_entries_organisation", "organisation_id", "id"),
+        # What one deed changed: asked at its end, for webhooks.
+        sa.Index("ix_audit_entries_deed", "deed_id", "organisation_id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -243,13 +245,14 @@ AUDITED: dict[str, Spec] = {
         organisation=_OF_NOBODY,
     ),
     "rooms": Spec(),
-    # A hold is a booking that is not made yet; its version only follows its changes, its fee
-    # repeats the ledger.
+    # A hold is a booking that is not made yet, but who waits is known, also while an offer holds
+    # places. The version only follows the changes, and the fee repeats the ledger.
     "session_bookings": Spec(
         skipped=("updated_at", "sequence", "told_at", "fee"),
         personal=("cancel_reason", "skip_reason", "override_reason"),
         secret=("check_in_code",),
-        draft="{row}.status = 'new'",
+        draft="{row}.status = 'new' AND {row}.waiting_since IS NULL",
+        told=("status",),
         of_person=True,
     ),
     "session_type_categories": _link(
@@ -272,6 +275,11 @@ AUDITED: dict[str, Spec] = {
         site=_OF_NOBODY, personal=("email", "email_key", "name", "title"), of_person=True
     ),
     "time_off": Spec(personal=("reason",), about=("practitioners", "practitioner_id")),
+    # Who is sent what; that sending fails, and since when, stands in the log of deliveries.
+    "webhooks": Spec(
+        skipped=("failing_since", "failures", "older_until"),
+        secret=("sealed_secret", "sealed_older"),
+    ),
     "zones": Spec(),
 }
 
@@ -288,6 +296,7 @@ NOT_AUDITED: dict[str, str] = {
     "sign_in_tries": "counts who failed to sign in, as a hash, for some minutes",
     "sign_ins": "is itself the list of who was signed in where, from when until when",
     "spent_challenges": "random numbers that a passkey answered, kept for some minutes",
+    "webhook_deliveries": "is itself the log of what was sent where, and what was answered",
 }
 
 

@@ -162,9 +162,10 @@ class _Written:
         stays = f"NOT ({became} AND {self._drafted('NEW', '')})" if self._spec.draft else "1"
         differs = " OR ".join(_differs(name) for name in self._kept)
         changed = " OR ".join(_differs(name) for name in self._personal) or "0"
+        told = self._whole("NEW", self._spec.told)
         before, after = (
-            f"CASE WHEN {became} THEN '{{}}' ELSE {self._changed(row, self._plain)} END"
-            for row in ("OLD", "NEW")
+            f"CASE WHEN {became} THEN {first} ELSE {self._changed(row, self._plain)} END"
+            for row, first in (("OLD", "'{}'"), ("NEW", told))
         )
         return self._trigger(
             "changed",

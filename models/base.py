@@ -4,7 +4,7 @@ import datetime as dt
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Annotated, Any
@@ -103,6 +103,15 @@ class Tenant:
         return mapped_column(sa.ForeignKey("organisations.id"), index=True)
 
 
+_LAST: list[Callable[[], None]] = []
+
+
+def before_commit(deed: Callable[[], None]) -> None:
+    """From now on `deed` is done at the end of every transaction of ours, as its last part."""
+    if deed not in _LAST:
+        _LAST.append(deed)
+
+
 @contextmanager
 def transaction(why: str = "") -> Iterator[None]:
     """Commit everything the block did, or nothing of it; `why` is kept with every change of it.
@@ -124,6 +133,8 @@ def transaction(why: str = "") -> Iterator[None]:
         try:
             _state(facts)
             yield
+            for last in _LAST:
+                last()
             db.session.commit()
         except BaseException:
             db.session.rollback()

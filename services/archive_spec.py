@@ -34,6 +34,8 @@ LEFT_OUT: dict[str, str] = {
     "sign_ins": "browsers that are signed in here",
     "spent_challenges": "what passkeys have answered here",
     "staff_invitations": "links in mails that work once; who is wanted is invited anew",
+    "webhook_deliveries": "the log of what was sent from here",
+    "webhooks": "other programs are told by where it happens; a new one is set up there",
 }
 """Tables that stay behind, with the reason."""
 

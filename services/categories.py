@@ -1,7 +1,7 @@
 """The categories under which an organisation's shops show their session types."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,14 @@ import sqlalchemy as sa
 from domain.editing import check_edit
 from domain.errors import NotFound, RuleBroken
 from domain.session_types import SHOP_WORDS
-from domain.venue_rules import check_line, check_slug, check_title
+from domain.venue_rules import (
+    check_fields,
+    check_line,
+    check_slug,
+    check_title,
+    find_problems,
+    refuse,
+)
 from models import (
     Category,
     Organisation,
@@ -22,7 +29,8 @@ from models import (
 )
 from services.idempotency import once, retrying
 from services.ordering import step_row
-from services.venue_settings import raise_site_revisions
+from services.paging import Cut, PageOf, cut_out
+from services.venue_settings import lock_sites, raise_site_revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +93,10 @@ def add_category(
     organisation_id: str, wanted: Mapping[str, Any], *, key: str = "", now: dt.datetime
 ) -> str:
     """Another category, last in order; its id. Raises RuleBroken with the field."""
-    tidy = _tidy(wanted)
 
     def deed() -> str:
         _lock(organisation_id)
-        _check_free(organisation_id, tidy["slug"])
+        tidy = _check(organisation_id, wanted)
         known = list_categories(organisation_id)
         row = Category(
             id=new_object_id(),
@@ -102,11 +109,42 @@ def add_category(
         raise_site_revisions(organisation_id)
         return row.id
 
-    return once(organisation_id, key, {"category": tidy}, deed, now)
+    return once(organisation_id, key, {"category": dict(wanted)}, deed, now)
+
+
+def page_categories(organisation_id: str, cut: Cut) -> PageOf[Category]:
+    """A page of the organisation's categories in order (R21)."""
+    return cut_out(
+        sa.select(Category).where(Category.organisation_id == organisation_id),
+        cut,
+        by=(Category.position, Category.name, Category.id),
+        key=Category.id,
+    )
+
+
+def order_categories(organisation_id: str, category_ids: Sequence[str]) -> None:
+    """Put the categories in this order in the shop; raises RuleBroken unless it names each once."""
+
+    def deed() -> None:
+        _lock(organisation_id)
+        rows = {line.category.id: line.category for line in list_categories(organisation_id)}
+        if sorted(category_ids) != sorted(rows):
+            raise RuleBroken(
+                "Name every category once, and no other.",
+                code="categories_incomplete",
+                field="category_ids",
+            )
+        if list(category_ids) != list(rows):
+            for position, category_id in enumerate(category_ids):
+                rows[category_id].position = position
+            db.session.flush()
+            raise_site_revisions(organisation_id)
+
+    retrying(deed)
 
 
 def save_category(
-    organisation_id: str, category_id: str, wanted: Mapping[str, Any], *, seen: str
+    organisation_id: str, category_id: str, wanted: Mapping[str, Any], *, seen: str | None
 ) -> None:
     """Keep these values; absent ones stay (D4). Raises RuleBroken, EditedMeanwhile, NotFound."""
 
@@ -114,12 +152,10 @@ def save_category(
         _lock(organisation_id)
         row = find_category(organisation_id, category_id, lock=True)
         kept = category_values(row)
-        tidy = _tidy({**kept, **wanted})
+        tidy = _check(organisation_id, {**kept, **wanted}, but=category_id)
         check_edit(kept, tidy, seen)
         if tidy == kept:
             return
-        if tidy["slug"] != kept["slug"]:
-            _check_free(organisation_id, tidy["slug"])
         for name, value in tidy.items():
             setattr(row, name, value)
         db.session.flush()
@@ -162,7 +198,8 @@ def remove_category(organisation_id: str, category_id: str) -> None:
 
 
 def _lock(organisation_id: str) -> None:
-    """One at a time changes which categories there are, and their order."""
+    """One at a time changes which categories there are, and their order; sites first (ADR 9)."""
+    lock_sites(organisation_id)
     db.session.execute(
         sa.select(Organisation.id)
         .where(Organisation.id == organisation_id)
@@ -170,8 +207,15 @@ def _lock(organisation_id: str) -> None:
     ).all()
 
 
-def _tidy(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: rule(wanted.get(name, "")) for name, rule in CATEGORY_RULES.items()}
+def _check(organisation_id: str, wanted: Mapping[str, Any], *, but: str = "") -> dict[str, Any]:
+    """Everything about a category, tidied; raises RuleBroken for all fields at fault at once."""
+    values = {**dict.fromkeys(CATEGORY_RULES, ""), **wanted}
+    problems = find_problems(CATEGORY_RULES, values)
+    taken = _find_taken(organisation_id, str(values["slug"]).strip().lower(), but)
+    if taken is not None:
+        problems.append(taken)
+    refuse(problems)
+    return check_fields(CATEGORY_RULES, values)
 
 
 CATEGORY_RULES: dict[str, Any] = {
@@ -182,13 +226,16 @@ CATEGORY_RULES: dict[str, Any] = {
 """What each field of a category may be."""
 
 
-def _check_free(organisation_id: str, slug: str) -> None:
+def _find_taken(organisation_id: str, slug: str, but: str) -> RuleBroken | None:
     taken = db.session.scalar(
         sa.select(Category.name).where(
-            Category.organisation_id == organisation_id, Category.slug == slug
+            Category.organisation_id == organisation_id,
+            Category.slug == slug,
+            Category.id != but,
         )
     )
-    if taken is not None:
-        raise RuleBroken(
-            f"“{taken}” has this address already. Choose another.", code="slug_taken", field="slug"
-        )
+    if taken is None:
+        return None
+    return RuleBroken(
+        f"“{taken}” has this address already. Choose another.", code="slug_taken", field="slug"
+    )

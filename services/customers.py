@@ -28,6 +28,7 @@ from models import (
 )
 from services.checkout import SOLD
 from services.memberships import held_of, list_held
+from services.paging import Cut, PageOf, cut_out
 from services.persons import rows_of_customer
 
 PAGE = 25
@@ -161,6 +162,27 @@ def list_customers(
         page,
         pages,
     )
+
+
+def page_customers(
+    organisation_id: str, *, search: str = "", email: str | None = None, cut: Cut
+) -> PageOf[Customer]:
+    """A page of the customers that have every word, and just this address, by name (R21)."""
+    query = sa.select(Customer).where(*_matches(organisation_id, search))
+    if email is not None:
+        query = query.where(Customer.address_key == email_key(email))
+    return cut_out(query, cut, by=_ORDERS["name"], key=Customer.id)
+
+
+def held_by(organisation_id: str, customer_ids: list[str]) -> dict[str, list[Held]]:
+    """By customer what they hold, in one statement for many."""
+    return _memberships_of(organisation_id, customer_ids)
+
+
+def find_standing_customer(organisation_id: str, customer_id: str) -> Customer:
+    """The customer, or whoever they became when two were merged; raises NotFound (D1)."""
+    stays = find_successor(organisation_id, customer_id)
+    return find_customer(organisation_id, stays or customer_id)
 
 
 def find_customer(organisation_id: str, customer_id: str) -> Customer:

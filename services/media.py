@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -14,7 +15,8 @@ from domain.pictures import MIME_TYPES, PictureInUse
 from domain.session_types import plain_text
 from models import Media, MediaFile, SessionType, Site, db, new_uuid, unbound
 from services.idempotency import once, retrying
-from services.pictures import make_picture
+from services.paging import Cut, PageOf, cut_out
+from services.pictures import Made, make_picture
 from services.places import raise_revision
 
 PER_PAGE = 24
@@ -58,16 +60,7 @@ class Library:
 
 def list_media(organisation_id: str, *, text: str = "", page: int = 1) -> Library:
     """The organisation's pictures with where each is used (four queries)."""
-    query = sa.select(Media).where(
-        Media.organisation_id == organisation_id, Media.deleted_at.is_(None)
-    )
-    for word in text.split()[:8]:
-        query = query.where(
-            sa.or_(
-                Media.alt.icontains(word, autoescape=True),
-                Media.file_name.icontains(word, autoescape=True),
-            )
-        )
+    query = _pictures(organisation_id, text)
     found = db.session.scalar(query.with_only_columns(sa.func.count(Media.id))) or 0
     pages = max(1, -(-found // PER_PAGE))
     number = min(max(1, page), pages)
@@ -81,6 +74,17 @@ def list_media(organisation_id: str, *, text: str = "", page: int = 1) -> Librar
     return Library(shelved, found, number, pages)
 
 
+def page_media(organisation_id: str, *, text: str = "", cut: Cut) -> PageOf[Media]:
+    """A page of the organisation's pictures, newest first (R21)."""
+    by = (Media.created_at.desc().nulls_last(), Media.file_name, Media.id)
+    return cut_out(_pictures(organisation_id, text), cut, by=by, key=Media.id)
+
+
+def uses_of(organisation_id: str, media_ids: Sequence[str]) -> dict[str, list[Use]]:
+    """By picture where it is shown; in one statement for many (D1)."""
+    return _uses(organisation_id, list(media_ids))
+
+
 def find_media(organisation_id: str, media_id: str) -> Shelved:
     """One picture with where it is used; raises NotFound."""
     row = _load(organisation_id, media_id)
@@ -88,15 +92,22 @@ def find_media(organisation_id: str, media_id: str) -> Shelved:
 
 
 def add_media(
-    organisation_id: str, *, file_name: str, content: bytes, alt: str, key: str, now: dt.datetime
+    organisation_id: str,
+    *,
+    file_name: str,
+    content: bytes,
+    alt: str,
+    key: str = "",
+    made: Made | None = None,
+    now: dt.datetime,
 ) -> str:
     """Make a picture of an upload and keep it; its id. The same form again makes nothing more.
 
-    It is made before the transaction begins. Raises NotAPicture, TooLarge, RuleBroken for the
-    words.
+    It is made before the transaction begins; `made` is what a caller with a transaction of its
+    own made of it before. Raises NotAPicture, TooLarge, RuleBroken for the words.
     """
-    said = _check_alt(alt)
-    made = make_picture(content)
+    said = check_alt(alt)
+    made = made or make_picture(content)
     body = {"do": "add_media", "alt": said, "digest": hashlib.sha256(content).hexdigest()}
 
     def deed() -> str:
@@ -129,9 +140,9 @@ def add_media(
     return once(organisation_id, key, body, deed, now)
 
 
-def describe_media(organisation_id: str, media_id: str, alt: str, *, seen: str) -> None:
+def describe_media(organisation_id: str, media_id: str, alt: str, *, seen: str | None) -> None:
     """Keep what a picture shows, in words; raises RuleBroken, NotFound, EditedMeanwhile (D4)."""
-    said = _check_alt(alt)
+    said = check_alt(alt)
 
     def deed() -> None:
         row = _load(organisation_id, media_id, lock="words")
@@ -187,6 +198,20 @@ def read_file(media_id: str, width: int, ending: str) -> tuple[bytes, str]:
     return found[0], found[1]
 
 
+def _pictures(organisation_id: str, text: str) -> sa.Select[Media]:
+    query = sa.select(Media).where(
+        Media.organisation_id == organisation_id, Media.deleted_at.is_(None)
+    )
+    for word in text.split()[:8]:
+        query = query.where(
+            sa.or_(
+                Media.alt.icontains(word, autoescape=True),
+                Media.file_name.icontains(word, autoescape=True),
+            )
+        )
+    return query
+
+
 def _load(organisation_id: str, media_id: str, *, lock: str = "") -> Media:
     query = sa.select(Media).where(
         Media.organisation_id == organisation_id, Media.id == media_id, Media.deleted_at.is_(None)
@@ -223,7 +248,8 @@ def _uses(organisation_id: str, media_ids: list[str]) -> dict[str, list[Use]]:
     return found
 
 
-def _check_alt(alt: str) -> str:
+def check_alt(alt: str) -> str:
+    """What a picture shows, tidied; raises RuleBroken (D5)."""
     try:
         return plain_text(alt, most=MAX_ALT)
     except RuleBroken as broken:

@@ -35,6 +35,7 @@ from models import (
     transaction,
 )
 from services.idempotency import once
+from services.paging import Cut, PageOf, cut_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,19 @@ def list_types(organisation_id: str, *, today: dt.date) -> list[TypeLine]:
         for row, holders in rows
     ]
     return sorted(lines, key=lambda line: (line.is_archived, line.name.casefold(), line.id))
+
+
+def page_types(
+    organisation_id: str, *, is_archived: bool = False, cut: Cut
+) -> PageOf[MembershipType]:
+    """A page of the membership types by name: those that are given, or archived ones (R21)."""
+    gone = MembershipType.deleted_at
+    query = sa.select(MembershipType).where(
+        MembershipType.organisation_id == organisation_id,
+        gone.is_not(None) if is_archived else gone.is_(None),
+    )
+    by = (sa.func.lower(MembershipType.name), MembershipType.id)
+    return cut_out(query, cut, by=by, key=MembershipType.id)
 
 
 def list_choices(organisation_id: str) -> list[MembershipType]:

@@ -1,7 +1,7 @@
 """The outbox: work written with its cause, done after it, again when it failed (E1)."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ LEASE = dt.timedelta(minutes=5)
 """A worker that has said nothing for so long has died, and another one does its job again."""
 
 MOST_ATTEMPTS = 8
+AT_ONCE = 1000
+"""Rows of one statement: a database takes only so many values."""
+
 _ANY = unbound("the outbox serves every organisation")
 _INSERTS: dict[str, Callable[[type[Job]], Any]] = {
     "sqlite": sqlite.insert,
@@ -71,20 +74,39 @@ def enqueue_all(
         }
         for key, (payload, organisation_id, site_id) in jobs.items()
     ]
-    if rows:
+    for start in range(0, len(rows), AT_ONCE):
         # A twin may be committed at this moment: the database decides, in one statement.
         db.session.execute(
-            insert(Job).values(rows).on_conflict_do_nothing(index_elements=["dedupe_key"])
+            insert(Job)
+            .values(rows[start : start + AT_ONCE])
+            .on_conflict_do_nothing(index_elements=["dedupe_key"])
         )
 
 
-def claim_job(*, now: dt.datetime, lease: dt.timedelta = LEASE) -> Work | None:
+class NotYet(Exception):
+    """A deed failed and says itself how long to wait until it is tried again."""
+
+    def __init__(self, sentence: str, wait: dt.timedelta) -> None:
+        super().__init__(sentence)
+        self.wait = wait
+
+
+def claim_job(
+    *, now: dt.datetime, lease: dt.timedelta = LEASE, last: Sequence[str] = ()
+) -> Work | None:
     """The job that is due longest, held for `lease`; None when nothing is due.
 
-    Commits before the work begins, so that no transaction is open while a mail is sent.
+    Those of the kinds `last` come when nothing else is due: they may be slow, and many. Commits
+    before the work begins, so that no transaction is open while a mail is sent.
     """
+    if not last:
+        return _claim(now, lease)
+    return _claim(now, lease, Job.kind.not_in(last)) or _claim(now, lease, Job.kind.in_(last))
+
+
+def _claim(now: dt.datetime, lease: dt.timedelta, *only: sa.ColumnElement[bool]) -> Work | None:
     db.session.rollback()
-    due = sa.select(Job).where(*_is_due(now)).order_by(Job.run_at, Job.id).limit(1)
+    due = sa.select(Job).where(*_is_due(now), *only).order_by(Job.run_at, Job.id).limit(1)
     # Looking first keeps an idle worker from taking SQLite's write lock every round.
     if db.session.scalar(due.with_only_columns(Job.id), execution_options=_ANY) is None:
         db.session.rollback()
@@ -110,9 +132,13 @@ def finish(work: Work, *, now: dt.datetime, note: str = "") -> bool:
     return _settle(work, done_at=now, error=note)
 
 
-def fail(work: Work, error: str, *, now: dt.datetime) -> bool:
-    """Try again after 2, 4, 8 … minutes, up to `MOST_ATTEMPTS`; the last error is kept."""
-    wait = dt.timedelta(minutes=2**work.attempt)
+def fail(work: Work, error: str, *, now: dt.datetime, wait: dt.timedelta | None = None) -> bool:
+    """Try again after `wait`, else after 2, 4, 8 … minutes, up to `MOST_ATTEMPTS`.
+
+    The last error is kept.
+    """
+    if wait is None:
+        wait = dt.timedelta(minutes=2**work.attempt)
     return _settle(work, run_at=now + wait, error=error[:2000])
 
 

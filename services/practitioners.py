@@ -10,7 +10,15 @@ import sqlalchemy as sa
 from domain.editing import check_edit
 from domain.errors import NotFound, RuleBroken, WrongState
 from domain.local_time import to_local, to_utc
-from domain.venue_rules import check_address, check_line, check_text, check_title
+from domain.venue_rules import (
+    check_address,
+    check_fields,
+    check_line,
+    check_text,
+    check_title,
+    find_problems,
+    refuse,
+)
 from domain.words import count
 from models import (
     Practitioner,
@@ -25,6 +33,7 @@ from models import (
     practitioner_types,
 )
 from services.idempotency import once, retrying
+from services.paging import Cut, PageOf, cut_out
 from services.rooms import Use, use_of
 from services.venue_settings import lock_sites, raise_site_revisions
 
@@ -108,6 +117,58 @@ def list_team(
     return Team(lines, total, page, pages, _count(Practitioner.id, *of_site, is_gone))
 
 
+def page_practitioners(
+    organisation_id: str,
+    site_ids: Collection[str] | None,
+    *,
+    is_archived: bool = False,
+    cut: Cut,
+) -> PageOf[Practitioner]:
+    """A page of who works at one of these sites (all: None), by name (R1, R21)."""
+    gone = Practitioner.deleted_at
+    query = sa.select(Practitioner).where(
+        Practitioner.organisation_id == organisation_id,
+        gone.is_not(None) if is_archived else gone.is_(None),
+    )
+    if site_ids is not None:
+        query = query.where(Practitioner.id.in_(_at_one_of(site_ids)))
+    by = (sa.func.lower(Practitioner.name), Practitioner.id)
+    return cut_out(query, cut, by=by, key=Practitioner.id)
+
+
+def list_links(
+    organisation_id: str, person_ids: Collection[str], site_ids: Collection[str]
+) -> dict[str, tuple[list[str], list[str]]]:
+    """By person, of these sites, where they work and the types they lead there (two statements)."""
+    works, leads = practitioner_sites.c, practitioner_types.c
+    found: dict[str, tuple[list[str], list[str]]] = {one: ([], []) for one in person_ids}
+    rows = db.session.execute(
+        sa.select(works.practitioner_id, works.site_id)
+        .join(Practitioner, Practitioner.id == works.practitioner_id)
+        .where(
+            Practitioner.organisation_id == organisation_id,
+            works.practitioner_id.in_(found),
+            works.site_id.in_(site_ids),
+        )
+        .order_by(works.site_id)
+    )
+    for person_id, site_id in rows:
+        found[person_id][0].append(site_id)
+    rows = db.session.execute(
+        sa.select(leads.practitioner_id, leads.session_type_id)
+        .join(SessionType, SessionType.id == leads.session_type_id)
+        .where(
+            SessionType.organisation_id == organisation_id,
+            SessionType.site_id.in_(site_ids),
+            leads.practitioner_id.in_(found),
+        )
+        .order_by(leads.session_type_id)
+    )
+    for person_id, type_id in rows:
+        found[person_id][1].append(type_id)
+    return found
+
+
 def find_practitioner(
     organisation_id: str, site_id: str, person_id: str, *, lock: bool = False
 ) -> Practitioner:
@@ -160,10 +221,10 @@ def add_practitioner(
 
     Raises RuleBroken with the field.
     """
-    tidy = _tidy(wanted)
 
     def deed() -> str:
-        _check_named(organisation_id, tidy, may_set)
+        _check_named(organisation_id, wanted, may_set)
+        tidy = _tidy(wanted)
         person = Practitioner(
             id=new_object_id(),
             organisation_id=organisation_id,
@@ -174,7 +235,7 @@ def add_practitioner(
         _link(person, tidy, may_set)
         return person.id
 
-    return once(organisation_id, key, {"person": tidy}, deed, now)
+    return once(organisation_id, key, {"person": dict(wanted)}, deed, now)
 
 
 def save_practitioner(
@@ -184,10 +245,10 @@ def save_practitioner(
     wanted: Mapping[str, Any],
     *,
     may_set: Collection[str],
-    seen: str,
+    seen: str | None,
     now: dt.datetime,
 ) -> None:
-    """Keep these values; absent ones stay, and so does what concerns other sites (D4).
+    """Keep these values; absent ones stay, and so does what concerns other sites (D4, R3).
 
     Raises RuleBroken with the field, for a site too where they lead coming sessions (R6),
     EditedMeanwhile, NotFound.
@@ -198,12 +259,17 @@ def save_practitioner(
         lock_sites(organisation_id)
         person = find_practitioner(organisation_id, site_id, person_id, lock=True)
         kept = practitioner_values(person, may_set)
-        tidy = _tidy({**kept, **wanted})
+        elsewhere = _site_ids(person_id) - set(may_set)
+        led = _type_ids(organisation_id, person_id, elsewhere)
+        values = {**kept, **wanted}
+        # What they have elsewhere stays, named or not.
+        values["sites"] = set(values["sites"]) - elsewhere
+        values["types"] = set(values["types"]) - led
+        _check_named(organisation_id, values, may_set, elsewhere)
+        tidy = _tidy(values)
         check_edit(kept, tidy, seen)
         if tidy == kept:
             return
-        elsewhere = _site_ids(person_id) - set(may_set)
-        _check_named(organisation_id, tidy, may_set, elsewhere)
         _check_leaving(organisation_id, person_id, set(kept["sites"]) - set(tidy["sites"]), now)
         for name in TEXT_FIELDS:
             setattr(person, name, tidy[name])
@@ -372,7 +438,7 @@ def _away(row: TimeOff, sessions: Sequence[Session], site: Site, most: int) -> A
 
 
 def _tidy(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    tidy = {name: rule(wanted.get(name, "")) for name, rule in PERSON_RULES.items()}
+    tidy = check_fields(PERSON_RULES, {**dict.fromkeys(PERSON_RULES, ""), **wanted})
     return {
         **tidy,
         "sites": sorted(set(wanted.get("sites", ()))),
@@ -391,26 +457,35 @@ PERSON_RULES: dict[str, Any] = {
 
 def _check_named(
     organisation_id: str,
-    tidy: Mapping[str, Any],
+    wanted: Mapping[str, Any],
     may_set: Collection[str],
     elsewhere: Collection[str] = (),
 ) -> None:
-    """Sites and types are the organisation's own, and somebody works somewhere (R22)."""
-    if not set(tidy["sites"]) <= set(may_set):
-        raise RuleBroken("Choose venues of your own.", code="sites", field="sites")
-    if not tidy["sites"] and not elsewhere:
-        raise RuleBroken("Choose at least one venue.", code="sites", field="sites")
+    """Every text is fit, sites and types are the organisation's own, somebody works somewhere.
+
+    Raises RuleBroken for all fields at fault at once (R22).
+    """
+    texts = {name: wanted.get(name, "") for name in PERSON_RULES}
+    problems = find_problems(PERSON_RULES, texts)
+    sites, types = set(wanted.get("sites", ())), set(wanted.get("types", ()))
+    if not sites <= set(may_set):
+        problems.append(RuleBroken("Choose venues of your own.", code="sites", field="sites"))
+    elif not sites and not elsewhere:
+        problems.append(RuleBroken("Choose at least one venue.", code="sites", field="sites"))
     known = set(
         db.session.scalars(
             sa.select(SessionType.id).where(
                 SessionType.organisation_id == organisation_id,
                 SessionType.site_id.in_(may_set),
-                SessionType.id.in_(tidy["types"]),
+                SessionType.id.in_(types),
             )
         )
     )
-    if set(tidy["types"]) - known:
-        raise RuleBroken("Choose session types of your own.", code="types", field="types")
+    if types - known:
+        problems.append(
+            RuleBroken("Choose session types of your own.", code="types", field="types")
+        )
+    refuse(problems)
 
 
 def _check_leaving(
@@ -484,6 +559,11 @@ def _type_ids(organisation_id: str, person_id: str, site_ids: Collection[str]) -
 def _at(site_id: str) -> sa.Select[tuple[str]]:
     table = practitioner_sites
     return sa.select(table.c.practitioner_id).where(table.c.site_id == site_id)
+
+
+def _at_one_of(site_ids: Collection[str]) -> sa.Select[tuple[str]]:
+    table = practitioner_sites
+    return sa.select(table.c.practitioner_id).where(table.c.site_id.in_(site_ids))
 
 
 def _leading(type_id: str) -> sa.Select[tuple[str]]:

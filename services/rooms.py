@@ -1,7 +1,7 @@
 """Rooms and the zones they lie in: set up, put in order, archived and brought back."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,16 @@ from sqlalchemy.orm import joinedload
 
 from domain.editing import check_edit
 from domain.errors import NotFound, RuleBroken, WrongState
-from domain.venue_rules import COLOURS, ROOM_CAP, TURNAROUND, check_title, check_whole
+from domain.venue_rules import (
+    COLOURS,
+    ROOM_CAP,
+    TURNAROUND,
+    check_fields,
+    check_title,
+    check_whole,
+    find_problems,
+    refuse,
+)
 from domain.words import count
 from models import (
     RecurrenceGroup,
@@ -24,6 +33,7 @@ from models import (
 )
 from services.idempotency import once
 from services.ordering import step_row
+from services.paging import Cut, PageOf, cut_out
 from services.venue_settings import load_site, lock_sites, raise_site_revisions
 
 PAGE = 50
@@ -120,6 +130,26 @@ def list_rooms(
     return RoomList(lines, total, page, pages, archived)
 
 
+def page_rooms(
+    organisation_id: str,
+    site_ids: Collection[str] | None,
+    *,
+    zone_ids: Collection[str] | None = None,
+    is_archived: bool = False,
+    cut: Cut,
+) -> PageOf[Room]:
+    """A page of the rooms of these sites (all: None), site by site in their order (R1, R21)."""
+    query = sa.select(Room).where(
+        Room.organisation_id == organisation_id,
+        Room.deleted_at.is_not(None) if is_archived else Room.deleted_at.is_(None),
+    )
+    if site_ids is not None:
+        query = query.where(Room.site_id.in_(site_ids))
+    if zone_ids is not None:
+        query = query.where(Room.zone_id.in_(zone_ids))
+    return cut_out(query, cut, by=(Room.site_id, *ORDERS["position"]), key=Room.id)
+
+
 def find_room(organisation_id: str, site_id: str, room_id: str, *, lock: bool = False) -> Room:
     """A room of this site, an archived one too; raises NotFound."""
     query = sa.select(Room).where(
@@ -147,11 +177,10 @@ def add_room(
     now: dt.datetime,
 ) -> str:
     """Another room, last in order; its id. Raises RuleBroken with the field."""
-    tidy = _tidy(wanted)
 
     def deed() -> str:
         load_site(organisation_id, site_id, lock=True)
-        _check_zone_of(organisation_id, site_id, tidy["zone_id"])
+        tidy = _check(organisation_id, site_id, wanted)
         last = db.session.scalar(
             sa.select(sa.func.max(Room.position)).where(
                 Room.organisation_id == organisation_id, Room.site_id == site_id
@@ -168,26 +197,25 @@ def add_room(
         db.session.flush()
         return room.id
 
-    return once(organisation_id, key, {"room": dict(tidy), "site": site_id}, deed, now)
+    return once(organisation_id, key, {"room": dict(wanted), "site": site_id}, deed, now)
 
 
 def save_room(
-    organisation_id: str, site_id: str, room_id: str, wanted: Mapping[str, Any], *, seen: str
+    organisation_id: str, site_id: str, room_id: str, wanted: Mapping[str, Any], *, seen: str | None
 ) -> None:
     """Keep these values; sessions stay as they are, whatever the cap.
 
-    Absent ones stay as they are (D4). Raises RuleBroken, EditedMeanwhile, NotFound.
+    Absent ones stay as they are (D4, R3). Raises RuleBroken, EditedMeanwhile, NotFound.
     """
     with transaction():
         # The site first (ADR 9): nobody puts a series or a session there meanwhile.
         lock_sites(organisation_id, [site_id])
         room = find_room(organisation_id, site_id, room_id, lock=True)
         kept = room_values(room)
-        tidy = _tidy({**kept, **wanted})
+        tidy = _check(organisation_id, site_id, {**kept, **wanted})
         check_edit(kept, tidy, seen)
         if tidy == kept:
             return
-        _check_zone_of(organisation_id, site_id, tidy["zone_id"])
         for name, value in tidy.items():
             setattr(room, name, value)
         room.zone_id = tidy["zone_id"] or None
@@ -323,6 +351,15 @@ def list_zones(organisation_id: str, site_id: str) -> list[tuple[Zone, int]]:
     return [(zone, number) for zone, number in rows]
 
 
+def page_zones(organisation_id: str, site_ids: Collection[str] | None, *, cut: Cut) -> PageOf[Zone]:
+    """A page of the zones of these sites (all: None), site by site in their order (R1, R21)."""
+    query = sa.select(Zone).where(Zone.organisation_id == organisation_id)
+    if site_ids is not None:
+        query = query.where(Zone.site_id.in_(site_ids))
+    by = (Zone.site_id, Zone.position, Zone.name, Zone.id)
+    return cut_out(query, cut, by=by, key=Zone.id)
+
+
 def find_zone(organisation_id: str, site_id: str, zone_id: str, *, lock: bool = False) -> Zone:
     """A zone of this site; raises NotFound."""
     query = sa.select(Zone).where(
@@ -359,7 +396,9 @@ def add_zone(
     return once(organisation_id, key, {"zone": tidy, "site": site_id}, deed, now)
 
 
-def save_zone(organisation_id: str, site_id: str, zone_id: str, name: str, *, seen: str) -> None:
+def save_zone(
+    organisation_id: str, site_id: str, zone_id: str, name: str, *, seen: str | None
+) -> None:
     """Another name; raises RuleBroken, EditedMeanwhile, NotFound."""
     tidy = check_title(name, who="the zone's name")
     with transaction():
@@ -402,8 +441,12 @@ def remove_zone(organisation_id: str, site_id: str, zone_id: str) -> None:
         raise_site_revisions(organisation_id, [site_id])
 
 
-def _tidy(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: rule(wanted.get(name, "")) for name, rule in ROOM_RULES.items()}
+def _check(organisation_id: str, site_id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything about a room, tidied; raises RuleBroken for all fields at fault at once."""
+    values = {**dict.fromkeys(ROOM_RULES, ""), **wanted}
+    zone = _find_zone_problem(organisation_id, site_id, str(values["zone_id"] or ""))
+    refuse([*find_problems(ROOM_RULES, values), *zone])
+    return check_fields(ROOM_RULES, values)
 
 
 def _number(field: str, bounds: tuple[int, int], what: str) -> Any:
@@ -422,14 +465,14 @@ ROOM_RULES: dict[str, Any] = {
 """What each field of a room may be."""
 
 
-def _check_zone_of(organisation_id: str, site_id: str, zone_id: str) -> None:
-    if not zone_id:
-        return
+def _find_zone_problem(organisation_id: str, site_id: str, zone_id: str) -> list[RuleBroken]:
     try:
-        find_zone(organisation_id, site_id, zone_id)
-    except NotFound as missing:
+        if zone_id:
+            find_zone(organisation_id, site_id, zone_id)
+    except NotFound:
         # A field of a form names it, so the form says so (R22).
-        raise RuleBroken("Choose a zone of this venue.", code="zone", field="zone_id") from missing
+        return [RuleBroken("Choose a zone of this venue.", code="zone", field="zone_id")]
+    return []
 
 
 def _coming(organisation_id: str, now: dt.datetime) -> Sequence[Any]:

@@ -16,6 +16,7 @@ from domain.local_time import local_day
 from domain.recurrence import Series, StartTime
 from domain.series_changes import Made, Moved, Plan, Slot, Standing, Wanted, plan_series
 from models import (
+    SESSIONS_MADE,
     ClosedDay,
     RecurrenceGroup,
     RecurrenceStartTime,
@@ -26,6 +27,7 @@ from models import (
     Site,
     db,
     new_object_id,
+    remember,
     unbound,
 )
 from services.idempotency import retrying
@@ -359,6 +361,8 @@ def _columns(slot: Slot) -> dict[str, Any]:
 
 
 def _insert_missing(rows: list[dict[str, Any]]) -> int:
+    # The trail tells of the series alone: webhooks, which tell of sessions, ask here.
+    remember(SESSIONS_MADE, [(row["organisation_id"], row["id"]) for row in rows])
     table = Session.__table__
     insert: Any = (
         insert_postgresql if db.session.get_bind().dialect.name == "postgresql" else insert_sqlite

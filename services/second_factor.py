@@ -4,16 +4,11 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import pyotp
 import sqlalchemy as sa
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from domain.errors import NotFound, RuleBroken
 from domain.people import email_key
@@ -36,8 +31,10 @@ from models import Account, Authenticator, RecoveryCode, db, new_object_id, tran
 from services.accounts import lock_account
 from services.idempotency import retrying
 from services.letters import post
+from services.sealing import seal, unseal
 from services.sign_in import forget_tries, note_try
 
+_USE = "sundial authenticator app"
 _UNSYNCED = {"synchronize_session": False}
 
 
@@ -119,7 +116,7 @@ def begin_authenticator(account_id: str, *, key: str, now: dt.datetime) -> None:
         if row is not None:
             db.session.delete(row)
             db.session.flush()
-        sealed = _sealer(key).encrypt(pyotp.random_base32().encode()).decode()
+        sealed = seal(pyotp.random_base32(), key=key, use=_USE)
         db.session.add(Authenticator(account_id=account_id, sealed_key=sealed, created_at=now))
         db.session.flush()
 
@@ -357,15 +354,6 @@ def _hash_code(account_id: str, code: str) -> str:
     return hashlib.sha256(f"{account_id}:{code}".encode()).hexdigest()
 
 
-@lru_cache(maxsize=8)
-def _sealer(key: str) -> Fernet:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"sundial authenticator app")
-    return Fernet(urlsafe_b64encode(derived.derive(key.encode())))
-
-
 def _open(row: Authenticator, key: str) -> str | None:
     """The app's key; None when it was sealed with another key of ours."""
-    try:
-        return _sealer(key).decrypt(row.sealed_key.encode()).decode()
-    except InvalidToken:
-        return None
+    return unseal(row.sealed_key, key=key, use=_USE)

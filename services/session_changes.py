@@ -92,7 +92,7 @@ def cancel_session(
     session_id: str,
     *,
     reason: str,
-    seen: str,
+    seen: str | None,
     check: Callable[[Session], None] | None = None,
     withdrawn_by: str | None = None,
     now: dt.datetime,
@@ -103,7 +103,7 @@ def cancel_session(
     Repeating changes nothing. `check` may refuse the locked session too; `withdrawn_by`
     the series or closed day that it went with, and comes back with. Raises RuleBroken without a
     reason, NotFound, WrongState, ImpactChanged when `seen` is not what it touches
-    now (S3).
+    now (S3; None: whoever asks has not been shown anything).
     """
     why = check_reason(reason)
 
@@ -121,7 +121,7 @@ def cancel_session(
         lines = list_live_lines(organisation_id, session_id, now)
         impact = _impact(lines)
         check_cancelling(end_time=row.end_time, checked_in=impact.checked_in, now=now)
-        if impact.mark != seen:
+        if seen is not None and impact.mark != seen:
             raise ImpactChanged
         sold = [line for line in lines if line.status == "confirmed"]
         row.deleted_at = row.updated_at = now
@@ -153,12 +153,13 @@ def find_restorable_session(
 
 
 def restore_session(
-    organisation_id: str, site_id: str, session_id: str, *, seen: str, now: dt.datetime
+    organisation_id: str, site_id: str, session_id: str, *, seen: str | None, now: dt.datetime
 ) -> None:
     """A cancelled session takes place again, with its own values and nobody on it (R13).
 
     Its bookings stay cancelled. A live one stays as it is. Raises NotFound, WrongState for a past
-    one or an archived type, ImpactChanged when its clashes are not those `seen` (S4).
+    one or an archived type, ImpactChanged when its clashes are not those `seen` (S4; None lets
+    them through, R6).
     """
 
     def deed() -> None:
@@ -169,8 +170,10 @@ def restore_session(
         if row.deleted_at is None:
             return
         _check_restoring(row, now)
-        if Changing(row, _impact([]), tuple(_clashes(row))).clash_mark != seen:
-            raise ImpactChanged
+        if seen is not None:
+            found = Changing(row, _impact([]), tuple(_clashes(row)))
+            if found.clash_mark != seen:
+                raise ImpactChanged
         row.deleted_at, row.cancel_reason, row.updated_at = None, "", now
         row.withdrawn_by = None
         db.session.flush()

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from domain.clashes import Busy
-from domain.errors import ImpactChanged, NotFound, RuleBroken
+from domain.errors import ImpactChanged, NotFound, RuleBroken, raise_all
 from domain.pricing import price_of
 from domain.reasons import check_reason
 from domain.session_edits import (
@@ -22,7 +22,7 @@ from domain.session_edits import (
     TouchedBooking,
     changed_fields,
     check_choices,
-    check_values,
+    find_value_problems,
     mark_of_edit,
     oddity_of,
 )
@@ -85,7 +85,7 @@ def apply_edit(
     *,
     choices: Mapping[str, Choice] | None = None,
     default: Choice = KEEP,
-    seen: str,
+    seen: str | None,
     reason: str = "",
     tells: bool = True,
     withdrawn_by: str | None = None,
@@ -95,13 +95,13 @@ def apply_edit(
 
     Who stays is told of another time or room, by mail unless not `tells`. Series leave the
     changed fields alone from now on (R5). Holds taken at the old time run out: they are rebuilt
-    in one press. Raises ImpactChanged when `seen` is not what it touches now, or a booking came
-    meanwhile (S3); ChoicesRefused when bookings could not follow: those that could have, the
-    session stays as it was. RuleBroken, NotFound, WrongState as `find_edit`. `withdrawn_by` is
-    kept with a cancelled session, and says who may bring it back (ADR 17).
+    in one press. Raises ImpactChanged when `seen` is not what it touches now (None: nothing was
+    shown), or a booking came meanwhile (S3); ChoicesRefused when bookings could not follow: those
+    that could have, the session stays as it was. RuleBroken, NotFound, WrongState as `find_edit`.
+    `withdrawn_by` is kept with a cancelled session, and says who may bring it back (ADR 17).
     """
     editing = find_edit(organisation_id, site_id, session_id, wanted, now=now)
-    if editing.impact.mark != seen:
+    if seen is not None and editing.impact.mark != seen:
         raise ImpactChanged
     if editing.impact.is_nothing:
         return
@@ -110,7 +110,7 @@ def apply_edit(
     why = check_reason(reason) if ends else ""
     before = editing.facts
     door = Door(organisation_id, site_id=site_id, reason=why, tells=tells)
-    gone = _follow_choices(door, editing.impact, settled, seen, now)
+    gone = _follow_choices(door, editing.impact, settled, editing.impact.mark, now)
     known = _Known(organisation_id, site_id, session_id, editing.impact.before, before, gone)
     if wanted.cancels:
         _cancel(known, why, withdrawn_by, now)
@@ -145,7 +145,7 @@ def _impact(
 ) -> EditImpact:
     before = values_of(row)
     after = before if wanted.cancels else _wished(row, before, wanted)
-    zone = _zone(row)
+    zone = zone_of(row)
     if wanted.cancels:
         find_cancellable_session(row.organisation_id, row.site_id, row.id, now=now)
     else:
@@ -194,7 +194,8 @@ def values_of(row: Session) -> SessionValues:
     )
 
 
-def _zone(row: Session) -> ZoneInfo:
+def zone_of(row: Session) -> ZoneInfo:
+    """The zone of its site."""
     name = db.session.scalars(
         sa.select(Site.zone).where(
             Site.organisation_id == row.organisation_id, Site.id == row.site_id
@@ -213,28 +214,42 @@ def _wished(row: Session, before: SessionValues, wanted: SessionWish) -> Session
     return after
 
 
+def find_problems_of(row: Session, wanted: SessionWish, now: dt.datetime) -> list[RuleBroken]:
+    """Every field of a session that could not be as wished (R6-R9)."""
+    before = values_of(row)
+    return _find_problems(row, before, _wished(row, before, wanted), now)
+
+
 def _check(row: Session, before: SessionValues, after: SessionValues, now: dt.datetime) -> None:
+    raise_all(_find_problems(row, before, after, now))
+
+
+def _find_problems(
+    row: Session, before: SessionValues, after: SessionValues, now: dt.datetime
+) -> list[RuleBroken]:
+    found: list[RuleBroken] = []
     room = row.room
     if after.room_id != before.room_id:
-        room = find_room(row.organisation_id, row.site_id, after.room_id)
+        try:
+            room = find_room(row.organisation_id, row.site_id, after.room_id)
+        except RuleBroken as broken:
+            found.append(broken)
+            room = None
     if after.practitioner_id != before.practitioner_id:
-        check_practitioner(row.organisation_id, row.site_id, after.practitioner_id)
-    check_values(
+        try:
+            check_practitioner(row.organisation_id, row.site_id, after.practitioner_id)
+        except RuleBroken as broken:
+            found.append(broken)
+    return found + find_value_problems(
         before,
         after,
         room=room.name if room else "",
         room_cap=room.cap if room else None,
-        starts=after.instants(_zone(row))[0],
+        parties_taken=row.parties_taken,
+        starts=after.instants(zone_of(row))[0],
         started=row.start_time <= now,
         now=now,
     )
-    least = row.parties_taken
-    if after.max_baskets is not None and before.max_baskets != after.max_baskets < least:
-        raise RuleBroken(
-            f"{least} parties are booked already. Enter {least} or more, or leave it empty.",
-            code="parties_below_taken",
-            field="max_baskets",
-        )
 
 
 def find_room(organisation_id: str, site_id: str, room_id: str | None) -> Room | None:
@@ -384,7 +399,7 @@ def _change(seen: _Known, wanted: SessionWish, tells: bool, now: dt.datetime) ->
 
 
 def _write(row: Session, after: SessionValues, changed: tuple[str, ...], now: dt.datetime) -> None:
-    start, end = after.instants(_zone(row))
+    start, end = after.instants(zone_of(row))
     for name in changed:
         if name != "duration":
             setattr(row, name, getattr(after, name))

@@ -1,6 +1,7 @@
 """Adding a single session by hand: looked at first, then made once (R6-R9, R22, S4)."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from domain.errors import ImpactChanged, RuleBroken
 from domain.local_time import end_of, oddity, to_local, to_utc
 from domain.new_sessions import Making, NewSession, check_new, say_outside_hours
 from domain.pricing import price_of
+from domain.session_edits import Clear
 from models import Room, Session, SessionType, Site, db, new_object_id
 from services.clashes import list_clashes
 from services.facts import rule_of
@@ -66,22 +68,25 @@ def make_session(
     site_id: str,
     wanted: NewSession,
     *,
-    seen: str,
+    seen: str | None,
     key: str,
+    problems: Sequence[RuleBroken] = (),
     now: dt.datetime,
 ) -> str:
     """Make one session; its id. The same `key` makes it once (H6).
 
     Raises LookFirst when clashes, a closed day, the hours or the clocks speak against it and
-    `seen` is not their mark (S3, S4, T2), RuleBroken under the field at fault (R6-R9, R22).
+    `seen` is not their mark (S3, S4, T2; None lets them through, R6), RuleBroken under the field
+    at fault (R6-R9, R22), told with the `problems` that were found before.
     """
     body = {"deed": "make session", "site": site_id, **asdict(wanted)}
     body["local_start"] = wanted.local_start.isoformat()
+    body["max_baskets"] = None if wanted.max_baskets is None else str(wanted.max_baskets)
 
     def deed() -> str:
         lock_site(organisation_id, site_id, shared=True)
-        making, row = _look(organisation_id, site_id, wanted, now)
-        if making.asks and making.mark != seen:
+        making, row = _look(organisation_id, site_id, wanted, problems, now)
+        if seen is not None and making.asks and making.mark != seen:
             raise LookFirst(making)
         db.session.add(row)
         db.session.flush()
@@ -92,15 +97,17 @@ def make_session(
 
 
 def _look(
-    organisation_id: str, site_id: str, wanted: NewSession, now: dt.datetime
+    organisation_id: str,
+    site_id: str,
+    wanted: NewSession,
+    problems: Sequence[RuleBroken],
+    now: dt.datetime,
 ) -> tuple[Making, Session]:
     kind = _find_type(organisation_id, site_id, wanted.session_type_id)
     site = db.session.scalars(
         sa.select(Site).where(Site.organisation_id == organisation_id, Site.id == site_id)
     ).one()
-    room = find_room(organisation_id, site_id, wanted.room_id)
-    check_practitioner(organisation_id, site_id, wanted.practitioner_id)
-    row = _row(site, kind, room, wanted, now)
+    row = _row(site, kind, wanted, problems, now)
     zone = ZoneInfo(site.zone)
     local_end = to_local(row.end_time, zone)
     rules = [rule_of(rule) for rule in kind.price_rules]
@@ -132,10 +139,29 @@ def _find_type(organisation_id: str, site_id: str, session_type_id: str) -> Sess
     return kind
 
 
+def _find_means(site: Site, wanted: NewSession) -> tuple[Room | None, list[RuleBroken]]:
+    """Its room, and what is wrong with its room and its practitioner (R6, R22)."""
+    room, problems = None, []
+    try:
+        room = find_room(site.organisation_id, site.id, wanted.room_id)
+    except RuleBroken as broken:
+        problems.append(broken)
+    try:
+        check_practitioner(site.organisation_id, site.id, wanted.practitioner_id)
+    except RuleBroken as broken:
+        problems.append(broken)
+    return room, problems
+
+
 def _row(
-    site: Site, kind: SessionType, room: Room | None, wanted: NewSession, now: dt.datetime
+    site: Site,
+    kind: SessionType,
+    wanted: NewSession,
+    problems: Sequence[RuleBroken],
+    now: dt.datetime,
 ) -> Session:
     """The row that would be made; not yet of any database session."""
+    room, found = _find_means(site, wanted)
     zone = ZoneInfo(site.zone)
     start = to_utc(wanted.local_start, zone)
     duration = kind.duration if wanted.duration is None else wanted.duration
@@ -148,6 +174,7 @@ def _row(
         room_cap=room.cap if room else None,
         starts=start,
         now=now,
+        problems=[*problems, *found],
     )
     waits = wanted.waitlist_enabled
     return Session(
@@ -162,9 +189,7 @@ def _row(
         start_time=start,
         end_time=end_of(start, duration),
         capacity=places,
-        max_baskets=(
-            kind.max_baskets_per_session if wanted.max_baskets is None else wanted.max_baskets
-        ),
+        max_baskets=_parties(kind, wanted),
         waitlist_enabled=kind.waitlist_enabled if waits is None else waits,
         practitioner_id=wanted.practitioner_id,
         room_id=room.id if room else None,
@@ -173,6 +198,12 @@ def _row(
         created_at=now,
         updated_at=now,
     )
+
+
+def _parties(kind: SessionType, wanted: NewSession) -> int | None:
+    if wanted.max_baskets is None:
+        return kind.max_baskets_per_session
+    return None if isinstance(wanted.max_baskets, Clear) else wanted.max_baskets
 
 
 def _busy(row: Session) -> Busy:

@@ -1,5 +1,5 @@
 """What has served its time is taken away: tries, links, form keys, mails long sent,
-works long done, archives that were there to be fetched."""
+works long done, archives that were there to be fetched, the log of webhooks."""
 
 import datetime as dt
 from typing import Any
@@ -14,6 +14,7 @@ from models import (
     Job,
     LongWork,
     SignInTry,
+    WebhookDelivery,
     db,
     transaction,
     unbound,
@@ -28,6 +29,7 @@ KEYS = dt.timedelta(days=7)
 JOBS = dt.timedelta(days=30)
 FAILED_JOBS = dt.timedelta(days=90)
 WORKS = dt.timedelta(days=90)
+DELIVERIES = dt.timedelta(days=30)
 
 
 def sweep(*, now: dt.datetime) -> int:
@@ -41,6 +43,7 @@ def sweep(*, now: dt.datetime) -> int:
         sa.delete(LongWork).where(LongWork.finished_at < now - WORKS),
         sa.delete(ArchivePart).where(ArchivePart.archive_id.in_(stale)),
         sa.delete(Archive).where(Archive.expires_at < now),
+        sa.delete(WebhookDelivery).where(WebhookDelivery.created_at < now - DELIVERIES),
         # Given up: somebody had a month and more to read what the server said.
         sa.delete(Job).where(
             Job.done_at.is_(None), Job.attempts >= MOST_ATTEMPTS, Job.run_at < now - FAILED_JOBS

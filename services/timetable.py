@@ -4,13 +4,22 @@ import datetime as dt
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from domain.calendar import Month, Offering, build_month, offering
-from domain.eligibility import Offer, Party, Slot, Viewer, members_pay_less, nearest_party
-from domain.errors import NotFound
+from domain.eligibility import (
+    Offer,
+    Party,
+    Slot,
+    Viewer,
+    members_pay_less,
+    nearest_party,
+    refuse_party,
+)
+from domain.errors import NotFound, RuleBroken
 from domain.fees import AGREED_FEES, FeeRules
 from domain.local_time import local_day
 from domain.pictures import Picture
@@ -190,6 +199,48 @@ def find_page_key(site_slug: str, type_slug: str) -> PageKey:
     if row is None:
         raise NotFound("We couldn't find that session. It may no longer be offered.")
     return PageKey(*row)
+
+
+def find_type_calendar(
+    organisation_id: str,
+    site_id: str,
+    session_type_id: str,
+    *,
+    month: tuple[int, int] | None,
+    guests: int | None,
+    now: dt.datetime,
+) -> TypePage:
+    """What the type's page shows a visitor who may open it, for whoever sees all of the venue's.
+
+    A type of whatever visibility; by its link, where it has one. Raises NotFound, RuleBroken for
+    a month that nobody plans and for a party that no booking may have.
+    """
+    row = db.session.execute(
+        sa.select(Site.revision, Site.zone, SessionType.revision)
+        .join(SessionType, SessionType.site_id == Site.id)
+        .where(
+            SessionType.organisation_id == organisation_id,
+            SessionType.site_id == site_id,
+            SessionType.id == session_type_id,
+        )
+    ).first()
+    if row is None:
+        raise NotFound("We couldn't find that session type.")
+    if month and not is_planned_month(*month, local_day(now, ZoneInfo(row[1]))):
+        sentence = "Choose a month between a year ago and two years ahead."
+        raise RuleBroken(sentence, code="month", field="month")
+    page = find_type_page(
+        PageKey(site_id, row[0], organisation_id, session_type_id, row[2]),
+        viewer=Viewer(came_by_link=True),
+        guests=guests,
+        month=month,
+        date=None,
+        now=now,
+    )
+    refusal = refuse_party(page.offer, page.guests if guests is None else guests)
+    if refusal is not None:
+        raise RuleBroken(refusal.sentence, code=refusal.code, field="guests")
+    return page
 
 
 def find_type_page(

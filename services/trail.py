@@ -63,6 +63,7 @@ OPENS: dict[str, tuple[str, ...]] = {
     "sessions": ("RESERVATIONS_MANAGE",),
     "sites": ("SETTINGS_MANAGE",),
     "staff_invitations": ("STAFF_MANAGE",),
+    "webhooks": ("SETTINGS_MANAGE",),
     "zones": ("SETTINGS_MANAGE",),
 }
 """Which right opens the history of what: the one that opens its page."""
@@ -569,7 +570,7 @@ _NAMED_BY_NAME = {
     *("categories", "media", "membership_types", "organisations", "practitioners", "rooms"),
     *("session_types", "sites", "zones", "customers", "private_links", "recurrence_groups"),
     *("price_rules", "letter_wordings", "closed_days", "guests"),
-    *("kiosks", "api_tokens", "staff_invitations"),
+    *("kiosks", "api_tokens", "staff_invitations", "webhooks"),
 }
 
 

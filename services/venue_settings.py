@@ -21,6 +21,7 @@ from domain.venue_rules import (
     check_address,
     check_choice,
     check_facts,
+    check_fields,
     check_line,
     check_lines,
     check_phone,
@@ -29,7 +30,8 @@ from domain.venue_rules import (
     check_whole,
 )
 from domain.words import join_names
-from models import Organisation, SessionType, Site, StaffGrant, db, transaction
+from models import Organisation, SessionType, Site, StaffGrant, db, joining, transaction
+from services.paging import Cut, PageOf, cut_out
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "venue": ("name", "place", "email", "phone", "address", "directions", "is_public"),
@@ -61,14 +63,11 @@ def find_settings(organisation_id: str, site_id: str, group: str) -> dict[str, A
 def find_all_settings(organisation_id: str, site_id: str) -> dict[str, Any]:
     """Every value of every group; raises NotFound."""
     site = load_site(organisation_id, site_id)
-    found: dict[str, Any] = {"zone": site.zone}
-    for group in GROUPS:
-        found |= _values(site, group)
-    return found
+    return {"zone": site.zone, **settings_of(site)}
 
 
 def save_settings(
-    organisation_id: str, site_id: str, group: str, wanted: Mapping[str, Any], *, seen: str
+    organisation_id: str, site_id: str, group: str, wanted: Mapping[str, Any], *, seen: str | None
 ) -> None:
     """Keep the values of one group from now on; the same ones again change nothing.
 
@@ -77,7 +76,7 @@ def save_settings(
     """
     if group not in GROUPS:
         raise NotFound
-    tidy = {name: RULES[name](wanted[name]) for name in GROUPS[group] if name in wanted}
+    tidy = check_fields({name: RULES[name] for name in GROUPS[group]}, wanted)
     with transaction():
         site = load_site(organisation_id, site_id, lock=True)
         kept = _values(site, group)
@@ -89,6 +88,28 @@ def save_settings(
             _check_centres(site, changed["revenue_centres"])
         _write(site, group, {**kept, **changed})
         site.revision += 1
+
+
+def change_settings(organisation_id: str, site_id: str, wanted: Mapping[str, Any]) -> None:
+    """Keep these values, of whatever groups, in one transaction; absent ones stay (R3).
+
+    Raises RuleBroken with every field at fault, NotFound.
+    """
+    tidy = check_fields(RULES, wanted)
+    with transaction(), joining():
+        for group in GROUPS:
+            save_settings(organisation_id, site_id, group, tidy, seen=None)
+
+
+def page_sites(organisation_id: str, site_ids: Collection[str] | None, *, cut: Cut) -> PageOf[Site]:
+    """A page of these sites (all: None) by name (R1, R21)."""
+    query = sa.select(Site).where(*_these(organisation_id, site_ids))
+    return cut_out(query, cut, by=(Site.name, Site.place, Site.id), key=Site.id)
+
+
+def settings_of(site: Site) -> dict[str, Any]:
+    """Every value of every group by name."""
+    return {name: value for group in GROUPS for name, value in _values(site, group).items()}
 
 
 def find_organisation(organisation_id: str) -> Organisation:

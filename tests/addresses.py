@@ -59,6 +59,8 @@ from services.staff_invitations import invite
 from services.venue_settings import GROUPS
 from services.waiting import join
 from services.waitlists import find_standing
+from services.webhook_deliveries import send_test
+from services.webhooks import Keeper, Wish, make_webhook
 
 OF_ITS_OWN = (
     ("/memberships/<type_id>", "type_id", "membership_type_id"),
@@ -213,7 +215,16 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
         "kiosk_id": [kiosk.partition(".")[0]],
         "code": ["0123456789abcdef0123"],
         "archive_id": [_archive(site.organisation_id, now)],
+        **_webhook(site.organisation_id, now),
     }
+
+
+def _webhook(organisation_id: str, now: dt.datetime) -> dict[str, list[Any]]:
+    """One of all sites, and a test that waits to be sent."""
+    keeper = Keeper(organisation_id, frozenset({(None, "SETTINGS_MANAGE")}))
+    wish = Wish("Door display", "https://hooks.example.com/sundial", ["booking.created"])
+    made = make_webhook(keeper, wish, by=None, seal_key="a key for tests", now=now)
+    return {"webhook_id": [made.id], "delivery_id": [send_test(keeper, made.id, now=now)]}
 
 
 def _archive(organisation_id: str, now: dt.datetime) -> str:

@@ -12,6 +12,7 @@ from blueprints.api.kinds import Problem
 from blueprints.api.operations import OPERATIONS, Operation
 
 VERSION = "1.0.0"
+JSON = "application/json"
 _TEMPLATE = "#/components/schemas/{model}"
 
 ABOUT = """\
@@ -33,6 +34,7 @@ CODES = {
     410: "Done once, about a person who has been erased since. It is not done again, and what was "
     "answered then is gone.",
     412: "The thing is no longer as `If-Match` says. Nothing was changed.",
+    413: "The file is larger than we take.",
     422: "The body was read, and at least one field is wrong; `errors` says which.",
     429: "Too many requests in a short time. `Retry-After` says how many seconds to wait.",
 }
@@ -97,7 +99,7 @@ def _operation(one: Operation) -> dict[str, Any]:
     if one.body is not None:
         said["requestBody"] = {
             "required": one.needs_body,
-            "content": _json_of(one.body),
+            "content": _json_of(one.body, "multipart/form-data" if one.file else JSON),
         }
     return said
 
@@ -212,8 +214,8 @@ def _header(name: str, description: str) -> dict[str, Any]:
     }
 
 
-def _json_of(model: type[BaseModel]) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": _TEMPLATE.format(model=model.__name__)}}}
+def _json_of(model: type[BaseModel], kind: str = JSON) -> dict[str, Any]:
+    return {kind: {"schema": {"$ref": _TEMPLATE.format(model=model.__name__)}}}
 
 
 def _tidy(schema: Any) -> Any:

@@ -109,7 +109,8 @@ def _text(value: Any) -> Any:
     return value
 
 
-def _exact(pattern: str, sentence: str) -> AfterValidator:
+def exactly(pattern: str, sentence: str) -> AfterValidator:
+    """Text that is nothing but `pattern`, else the sentence."""
     shape = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -186,7 +187,7 @@ CURRENCY = "^[a-z]{3}$"
 
 ObjectId = Annotated[
     Text,
-    _exact(OBJECT_ID.strip("^$"), "There is nothing with this id here."),
+    exactly(OBJECT_ID.strip("^$"), "There is nothing with this id here."),
     WithJsonSchema({"type": "string", "pattern": OBJECT_ID}),
 ]
 """24 hexadecimal digits, opaque to clients; a malformed one is one that is not known (C15)."""
@@ -221,21 +222,21 @@ MinorUnits = Annotated[Whole, Field(ge=0)]
 Currency = Annotated[
     Text,
     AfterValidator(str.lower),
-    _exact("[a-z]{3}", "Use a code of three letters, such as eur."),
+    exactly("[a-z]{3}", "Use a code of three letters, such as eur."),
     WithJsonSchema({"type": "string", "pattern": CURRENCY}),
 ]
 """ISO 4217, lower case on output, read in any case (C38)."""
 
 Duration = Annotated[
     Text,
-    _exact(DURATION.strip("^$"), "Use an ISO 8601 duration such as P10D or PT4H."),
+    exactly(DURATION.strip("^$"), "Use an ISO 8601 duration such as P10D or PT4H."),
     WithJsonSchema({"type": "string", "pattern": DURATION}),
 ]
 """Goes out as it came in."""
 
 TimeOfDay = Annotated[
     Text,
-    _exact(TIME_OF_DAY.strip("^$"), "Use a time such as 18:30."),
+    exactly(TIME_OF_DAY.strip("^$"), "Use a time such as 18:30."),
     WithJsonSchema({"type": "string", "pattern": TIME_OF_DAY}),
 ]
 """HH:MM at the site."""
@@ -306,16 +307,23 @@ def _moment_in_address(value: Any) -> Any:
     return _read_moment(str(value).strip().replace(" ", "+"))
 
 
+def _as_unknown(word: str) -> str:
+    """A word that can be no id stands for a thing that nobody has (C15)."""
+    return word if re.fullmatch(r"[0-9A-Za-z_-]{1,64}", word) else "-"
+
+
 FlagInAddress = Annotated[bool, BeforeValidator(_flag_in_address)]
 NumberInAddress = Annotated[int, BeforeValidator(_number_in_address), Field(ge=1)]
 Ids = Annotated[
-    list[str],
+    list[Annotated[str, AfterValidator(_as_unknown)]],
     BeforeValidator(_several),
     WithJsonSchema({"type": "array", "items": {"type": "string", "pattern": OBJECT_ID}}),
     Field(json_schema_extra={"x-commas": True}),
 ]
 """Ids in a filter; one that is malformed or foreign matches nothing (R1, C15)."""
-SiteInAddress = Annotated[Text, WithJsonSchema({"type": "string", "format": "uuid"})]
+SiteInAddress = Annotated[
+    str, AfterValidator(_as_unknown), WithJsonSchema({"type": "string", "format": "uuid"})
+]
 TextInAddress = Annotated[Text, AfterValidator(str.strip)]
 WeekdaysInAddress = Annotated[list[Weekday], BeforeValidator(_several)]
 SEVERAL = (BeforeValidator(_several), Field(json_schema_extra={"x-commas": True}))

@@ -27,16 +27,26 @@ from blueprints.json_errors import list_problems, say_refusal
 from blueprints.security import TOKEN, needs
 from domain.api import Erased, Forbidden, Stale, Unreadable, WrongBody
 from domain.errors import NotFound, RuleBroken, WrongState
+from domain.pictures import MAX_BYTES
 from models import db
 from services.api_tokens import Bearer
 from services.idempotency import FORGOTTEN, OF_PROGRAMS, once_as_one
 from services.places import lock_site
+from services.venue_settings import lock_sites
+from services.whereabouts import list_site_ids
 
 MOST_KEY = 255
 WRITES = ("POST", "PUT", "DELETE")
+SLACK = 64 * 1024
+"""What a form is larger than the file in it."""
 
-FindSite = Callable[[str, str], str]
-"""From the organisation's id and the first id of the path to the site of the thing."""
+FindSite = Callable[[str, str], str | Sequence[str]]
+"""From the organisation's id and the first id of the path to the site of the thing.
+
+Somebody may work at several sites, and categories, pictures, customers and membership types are
+the organisation's: they are of all its sites. Then the right at any one of them is enough, as
+every page of these things can be opened at each of the sites.
+"""
 
 FindNewPlace = Callable[["Call", Mapping[str, Any]], str]
 """From what was sent, not yet checked, to the site that a new thing goes to."""
@@ -46,9 +56,9 @@ FindNewPlace = Callable[["Call", Mapping[str, Any]], str]
 class Call:
     """One request, as far as it was read: who asks, at which site, and what is wanted.
 
-    `site_id` is that of the thing in the path, "" where the path names none. `given` are the
-    fields that the body carries, as Python values: absent ones are absent (R3). `ids` are those
-    of the path.
+    `site_id` is that of the thing in the path, "" where the path names none; of several sites
+    (`places`) it is the first at which the caller may do this. `given` are the fields that the
+    body carries, as Python values: absent ones are absent (R3). `ids` are those of the path.
     """
 
     bearer: Bearer
@@ -60,6 +70,7 @@ class Call:
     given: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
     ids: Mapping[str, str] = field(default_factory=dict)
+    places: tuple[str, ...] = ()
 
     @property
     def here(self) -> tuple[str, str]:
@@ -71,6 +82,11 @@ class Call:
         if asked is None:
             return self.bearer.site_ids
         return frozenset((asked,)) if self.bearer.has_access(asked) else frozenset()
+
+    def sites_with(self, right: str) -> list[str]:
+        """The organisation's sites at which the token has this right."""
+        own = list_site_ids(self.organisation_id)
+        return [site_id for site_id in own if self.bearer.may(right, site_id)]
 
     def require(self, right: str, site_id: str | None) -> None:
         """The token has this right at this site, at None at all of them; raises Forbidden."""
@@ -103,6 +119,9 @@ class Operation:
     also: Callable[[Call], Iterable[RuleBroken]] | None
     wrong_state: int
     names: Mapping[str, str]
+    at_asked_site: bool
+    file: str
+    before: Callable[[Call], Call] | None
     view: Callable[..., Any]
 
     @property
@@ -137,6 +156,9 @@ def operation(
     also: Callable[[Call], Iterable[RuleBroken]] | None = None,
     wrong_state: int = 409,
     names: Mapping[str, str] | None = None,
+    at_asked_site: bool = False,
+    file: str = "",
+    before: Callable[[Call], Call] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare an operation of the API; the view takes a Call and the ids of the path.
 
@@ -148,7 +170,10 @@ def operation(
     the way itself adds (409, 412, 429) is marked in the document. `current` shows the thing as it
     stands: its ETag is compared with `If-Match`. `also` asks the domain about the fields that are
     of the right kind when others are not, so that all are named at once. `names` are the API's
-    names of fields that the domain calls otherwise.
+    names of fields that the domain calls otherwise. `at_asked_site`: something is made at the
+    site that `site_id` in the address names, or at the only one where the token has the right.
+    `file` is the part of a form, multipart/form-data, that carries a file; the body's other
+    fields are its texts. `before` is done before the transaction begins, for what takes long.
     """
 
     def declare(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -174,6 +199,9 @@ def operation(
             also=also,
             wrong_state=wrong_state,
             names=names or {},
+            at_asked_site=at_asked_site,
+            file=file,
+            before=before,
             view=view,
         )
         OPERATIONS[id] = made
@@ -214,23 +242,26 @@ def _serve(one: Operation, ids: Mapping[str, str]) -> Response:
 
 def _answer(one: Operation, ids: Mapping[str, str]) -> Response:
     bearer = find_bearer()
-    site_id = _find_place(one, bearer, ids)
+    places = _find_places(one, bearer, ids)
     call = Call(
         bearer=bearer,
         organisation_id=bearer.organisation_id,
-        site_id=site_id,
+        site_id=_choose_place(one, bearer, places),
+        places=places,
         now=utcnow(),
         query=_read_query(one),
         key=_read_key() if one.method == "POST" else "",
         ids=ids,
     )
     call = _with_body(one, call)
+    if one.before is not None:
+        call = one.before(call)
     if not one.is_write:
         return _respond(*_show(one, one.view(call, **ids)))
     said = once_as_one(
         call.organisation_id,
         f"{OF_PROGRAMS}{bearer.token_id}:{call.key}" if call.key else "",
-        {"do": one.id, "at": request.full_path, "body": request.get_data(as_text=True)},
+        {"do": one.id, "at": request.full_path, "body": _said(one, call)},
         lambda: json.dumps(_do(one, call, ids)),
         call.now,
     )
@@ -239,18 +270,45 @@ def _answer(one: Operation, ids: Mapping[str, str]) -> Response:
     return _respond(*json.loads(said))
 
 
-def _find_place(one: Operation, bearer: Bearer, ids: Mapping[str, str]) -> str:
-    """The site of the thing in the path, if the token may do this there."""
+def _find_places(one: Operation, bearer: Bearer, ids: Mapping[str, str]) -> tuple[str, ...]:
+    """The sites of the thing in the path, or the one at which something is to be made."""
+    if one.at_asked_site:
+        return (_asked_site(bearer, one.right or ""),)
     if one.of is None:
-        return ""
+        return ()
     if not all(re.fullmatch(r"[0-9a-f-]{24,36}", each) for each in ids.values()):
         raise NotFound("We couldn't find that.")
-    site_id = one.of(bearer.organisation_id, next(iter(ids.values())))
-    if one.right is not None and not bearer.may(one.right, site_id):
-        raise Forbidden(one.right)
-    if not bearer.has_access(site_id):
+    found = one.of(bearer.organisation_id, next(iter(ids.values()), ""))
+    return (found,) if isinstance(found, str) else tuple(found)
+
+
+def _choose_place(one: Operation, bearer: Bearer, places: Sequence[str]) -> str:
+    """The first of these sites at which the token may do this; raises Forbidden, NotFound."""
+    if one.of is None and not one.at_asked_site:
+        return ""
+    right = one.right
+    if right is not None:
+        places = [site_id for site_id in places if bearer.may(right, site_id)]
+        if not places:
+            raise Forbidden(right)
+    seen = [site_id for site_id in places if bearer.has_access(site_id)]
+    if not seen:
         raise Forbidden if 403 in one.codes else NotFound("We couldn't find that.")
-    return site_id
+    return seen[0]
+
+
+def _asked_site(bearer: Bearer, right: str) -> str:
+    """Where something is to be made: a foreign site is answered as an unknown one (C26)."""
+    own = list_site_ids(bearer.organisation_id)
+    may = [site_id for site_id in own if bearer.may(right, site_id)]
+    asked = request.args.get("site_id", "").strip()
+    if asked:
+        may = [site_id for site_id in may if site_id == asked]
+    if not may:
+        raise Forbidden(right)
+    if len(may) > 1:
+        raise RuleBroken("Say at which site: site_id.", code="site_missing", field="site_id")
+    return may[0]
 
 
 def _read_query(one: Operation) -> Any:
@@ -278,7 +336,7 @@ def _with_body(one: Operation, call: Call) -> Call:
     """The call with what its body says; raises Unreadable, WrongBody with every field at fault."""
     if one.body is None:
         return call
-    sent = _read_json(one)
+    sent = _read_form(one) if one.file else _read_json(one)
     call = _with_new_place(one, call, sent if isinstance(sent, dict) else {})
     if sent is None:
         return _replace(call, one.body())
@@ -338,6 +396,32 @@ def _read_json(one: Operation) -> Any:
         raise Unreadable("The body is not JSON.") from error
 
 
+def _read_form(one: Operation) -> Any:
+    """The texts of a form and the file in it, as bytes, with its name as `file_name`."""
+    request.max_content_length = MAX_BYTES + SLACK
+    if request.mimetype != "multipart/form-data":
+        raise Unreadable(f"Send a form (multipart/form-data) with the part {one.file}.")
+    sent: dict[str, Any] = dict(request.form.items())
+    given = request.files.get(one.file)
+    if given is not None:
+        # One byte more than is taken says that it is too large.
+        sent |= {one.file: given.read(MAX_BYTES + 1), "file_name": given.filename or ""}
+        given.close()
+    return sent
+
+
+def _said(one: Operation, call: Call) -> str:
+    """The body, for telling whether a key came with the same one (H6)."""
+    if not one.file:
+        return request.get_data(as_text=True)
+    # A form has other bytes each time it is sent.
+    digests = {
+        name: hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else value
+        for name, value in dict(call.body).items()
+    }
+    return json.dumps(digests, sort_keys=True)
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
 
@@ -346,8 +430,11 @@ def _do(one: Operation, call: Call, ids: Mapping[str, str]) -> tuple[int, str, s
     """The deed and its answer, inside the transaction."""
     wanted = request.headers.get("If-Match", "").strip()
     if wanted and one.current is not None:
-        # Everybody who would change it meanwhile waits behind the site (ADR 9).
-        lock_site(call.organisation_id, call.site_id)
+        # Everybody who would change it meanwhile waits behind its site, or its sites (ADR 9).
+        if len(call.places) > 1:
+            lock_sites(call.organisation_id, call.places)
+        else:
+            lock_site(call.organisation_id, call.site_id)
         stands = etag_of(one.current(call, **ids).data)  # type: ignore[attr-defined]
         if wanted != "*" and stands not in [tag.strip() for tag in wanted.split(",")]:
             raise Stale

@@ -14,6 +14,7 @@ _PAGES = {
     "rooms": ("setup.room", "room_id"),
     "session_types": ("types.one", "type_id"),
     "sessions": ("desk.roster", "session_id"),
+    "webhooks": ("webhooks.one", "webhook_id"),
     "zones": ("setup.one_zone", "zone_id"),
 }
 _LISTS = {

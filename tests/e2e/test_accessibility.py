@@ -25,6 +25,7 @@ from setup_stories import SETTING_UP
 from stories import ANA, BATH, IMOGEN, MAREN, Story, at
 from trail_stories import TRAIL
 from types_stories import TYPES_STORIES
+from webhooks_stories import WEBHOOKS_STORIES
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
@@ -373,6 +374,7 @@ STORIES = [
     *SERIES,
     *SETTING_UP,
     *RIGHTS_STORIES,
+    *WEBHOOKS_STORIES,
     *ORDERS,
     *CUSTOMERS,
     *REPORTING,
@@ -386,7 +388,7 @@ ON_TABLETS = {
     for area in (
         *(COVER, TYPES_STORIES, PRICES, SERIES, SESSIONS, SETTING_UP),
         *(ROSTER, FINDING, OFFLINE, ORDERS, CUSTOMERS, REPORTING),
-        *(SECURITY_STORIES, RIGHTS_STORIES, ARCHIVES, TRAIL),
+        *(SECURITY_STORIES, RIGHTS_STORIES, WEBHOOKS_STORIES, ARCHIVES, TRAIL),
     )
     for story in area
 }

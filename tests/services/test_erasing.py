@@ -89,6 +89,8 @@ HARMLESS = {
     "session_type_categories",
     # What programs and tablets of the house may do; who of the staff made them stays, by name.
     "api_tokens", "api_token_grants", "kiosks",
+    # Ids, kinds and names of fields; what strangers' programs answer to them goes after 30 days.
+    "webhooks", "webhook_deliveries",
     # A keyed hash, a sealed key, hashes of codes, random numbers: they name nobody.
     "sign_in_tries", "authenticators", "recovery_codes", "spent_challenges",
     # What happened, when and by whom of the staff: all that is personal stands in audit_values.

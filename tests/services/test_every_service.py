@@ -119,6 +119,7 @@ from services import (
     venue_settings,
     waiting,
     waking,
+    webhooks,
     wording,
     zone_changes,
 )
@@ -137,6 +138,7 @@ _DEMO = "only calls services that are walked"
 _USE = "notes when it was used last, which changes nothing that anybody can do"
 _SHOWN = "what a kiosk shows for some seconds is no change of anything"
 _SIGN_IN = "writes the list of signed-in browsers, which is its own record"
+_DELIVERY = "the log of deliveries is its own account"
 QUIET = {
     "account_links.request_account": _LINK,
     "account_links.request_reset": _LINK,
@@ -189,6 +191,10 @@ QUIET = {
     "sign_ins.note_use": _USE,
     "scheduling.produce_sessions": _SERIES,
     "scheduling.roll_horizon_forward": _SERIES,
+    "webhook_deliveries.send_again": _DELIVERY,
+    "webhook_deliveries.send_test": _DELIVERY,
+    "webhook_sending.find_shipment": _DELIVERY,
+    "webhook_sending.note_outcome": "writes its own log; that it pauses a webhook is tested there",
     "work_steps.do_small_work": _STEPS,
     "waking.release_expired_holds": "lets go of holds, which are bookings not made yet",
 }
@@ -677,6 +683,19 @@ def colleagues(it: House) -> None:
     it.did(sweeping.sweep, now=NOW + 30 * DAY)
 
 
+def other_programs(it: House) -> None:
+    keeper = webhooks.Keeper(it.id, frozenset({(None, "SETTINGS_MANAGE")}))
+    wish = webhooks.Wish("Door", "https://hooks.example.com/in", ["booking.created"])
+    boss = make_staff(it.site, f"hooks{next(COUNT)}@example.com")
+    made = it.did(webhooks.make_webhook, keeper, wish, by=boss.id, seal_key="a key", now=NOW)
+    other = replace(wish, url="https://hooks.example.com/other")
+    it.did(webhooks.change_webhook, keeper, made.id, other)
+    it.did(webhooks.renew_secret, keeper, made.id, seal_key="a key", now=NOW)
+    it.did(webhooks.pause_webhook, keeper, made.id, now=NOW)
+    it.did(webhooks.resume_webhook, keeper, made.id)
+    it.did(webhooks.remove_webhook, keeper, made.id)
+
+
 def at_the_door(it: House) -> None:
     cookie = it.did(kiosks.sign_in_kiosk, *it.here, "Front door", by=it.ana.id, now=NOW)
     tablet = kiosks.find_kiosk(it.site.slug, cookie)
@@ -833,6 +852,7 @@ def schedule(it: House) -> None:
 
 STORIES = (
     accounts, booking, money, waiting_list, forms, people, security, colleagues, at_the_door,
+    other_programs,
     the_house, team, offer, sessions, schedule,
 )  # fmt: skip
 

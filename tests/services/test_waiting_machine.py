@@ -474,7 +474,7 @@ def test_w1_h10_no_order_of_deeds_jumps_the_queue_or_loses_a_place(make_empty):
     run_state_machine_as_test(
         type("Queue", (Queue,), {"make_empty": staticmethod(make_empty)}),
         settings=settings(
-            max_examples=200 if thorough else 15,
+            max_examples=200 if thorough else 8,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

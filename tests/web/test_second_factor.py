@@ -245,11 +245,17 @@ DANGEROUS = {
     "staff.revoke",
     "staff.send_invitation",
     "staff.send_invitation_again",
+    "webhooks.change",
+    "webhooks.edit",
+    "webhooks.make",
+    "webhooks.new",
+    "webhooks.renew",
+    "webhooks.secret",
 }
 
 LOOKS_DANGEROUS = re.compile(
     r"<site>/archive|authenticator|closing|/data|eras|export|invitation|kiosks|members\.csv|merge"
-    r"|organisation/|passkey|password|recovery|refund|second.factor|/staff/<site>/staff|token"
+    r"|organisation/|passkey|password|recovery|refund|second.factor|/staff/<site>/staff|token|/webhooks"
 )
 """Addresses of what gives or takes rights, secrets, money or somebody's data."""
 
@@ -260,8 +266,18 @@ HARMLESS = {
     "archives.stop": "keeps things as they are",
     "kiosk.sign_out_kiosk": "ends what was open",
     "staff.withdraw_invitation": "ends what was open",
+    "webhooks.again": "goes where it went",
+    "webhooks.pause": "ends what was open",
+    "webhooks.remove": "ends what was open",
+    "webhooks.resume": "goes where it went, to an address that asked for a proof",
+    "webhooks.test": "says nothing but that it came",
     **dict.fromkeys(
-        ("trail.undo_api_tokens", "trail.undo_kiosks", "trail.undo_staff_invitations"),
+        (
+            "trail.undo_api_tokens",
+            "trail.undo_kiosks",
+            "trail.undo_staff_invitations",
+            "trail.undo_webhooks",
+        ),
         "nothing of these can be undone: each is refused with the reason",
     ),
 }
