@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from bs4 import BeautifulSoup
 from factories import (
     ANYWHERE,
     fetch,
@@ -38,6 +39,7 @@ from models import (
     AuditValues,
     Base,
     Order,
+    PriceRule,
     Session,
     SessionBooking,
     SessionType,
@@ -47,6 +49,7 @@ from models import (
 )
 from services.checkout import find_order
 from services.facts import offer_of, slot_of, venue_of
+from services.session_updates import BY_PROGRAM
 from services.waiting import join
 
 LEFT_OUT = {
@@ -80,6 +83,7 @@ class House:
     type_slug: str
     session_id: str
     other_id: str
+    rule_id: str
     browser: Any = None
     program: Any = None
     booking_id: str = ""
@@ -96,12 +100,36 @@ class Browser:
     def __init__(self, app) -> None:
         self.client = app.test_client()
 
+    def send(self, url: str, action: str, *, to: str = "", **changes: Any) -> str:
+        """Send the form of a page as it is filled in, with some fields changed."""
+        soup = BeautifulSoup(self.client.get(url).get_data(as_text=True), "html5lib")
+        form = soup.select_one(f'form[action$="{action}"]')
+        assert form is not None, f"{url}: no form for {action}"
+        return self.post(to or form["action"], {**_filled(form), **changes})
+
     def post(self, url: str, fields: dict[str, Any], *status: int) -> str:
         token = TOKEN.search(self.client.get("/account/sign-in").get_data(as_text=True))
         response = self.client.post(url, data={"csrf_token": token[1], **fields})
         text = response.get_data(as_text=True)
         assert response.status_code in (status or (303,)), f"{url}: {response.status_code}\n{text}"
         return html.unescape(text)
+
+
+def _filled(form: Any) -> dict[str, Any]:
+    """What a browser would send of a form."""
+    found: dict[str, Any] = {}
+    for field in form.select("input[name], select[name], textarea[name]"):
+        value: Any = field.get("value", "")
+        if field.name == "textarea":
+            value = field.get_text()
+        if field.name == "select":
+            options = field.select("option[selected]") or field.select("option")[:1]
+            value = options[0].get("value", options[0].get_text()) if options else ""
+        if field.get("type") in ("checkbox", "radio") and not field.has_attr("checked"):
+            continue
+        if field["name"] != "csrf_token":
+            found.setdefault(field["name"], []).append(value)
+    return found
 
 
 def soon(days: int = 3) -> dt.datetime:
@@ -114,8 +142,14 @@ def build(number: int, kind: dict[str, Any], session: dict[str, Any]) -> House:
     room = make_room(site)
     slot = make_session(row, **{"local_start": soon(), "room_id": room.id, **session})
     other = make_session(row, local_start=soon(4), price=6000, room_id=room.id)
+    rule = db.session.scalar(
+        sa.select(PriceRule.id).where(PriceRule.session_type_id == row.id),
+        execution_options=ANYWHERE,
+    )
     make_staff(site, f"maren{number}@example.com", rights=RIGHTS)
-    return House(site.organisation_id, site.id, site.slug, row.id, row.slug, slot.id, other.id)
+    return House(
+        site.organisation_id, site.id, site.slug, row.id, row.slug, slot.id, other.id, rule
+    )
 
 
 @pytest.fixture
@@ -374,6 +408,64 @@ DEEDS = {
         prepare=wait,
         session=(("waitlist_enabled", True),),
         is_staff=False,
+    ),
+}
+
+
+def at_session(it: House) -> str:
+    return f"{it.desk}/sessions/{it.session_id}"
+
+
+def at_type(it: House) -> str:
+    return f"{it.desk}/types/{it.type_id}"
+
+
+def edit(sent: dict[str, Any], **typed: str) -> Deed:
+    return Deed(
+        lambda it: it.browser.send(f"{at_session(it)}/edit", "/edit", **typed),
+        lambda it: it.program.put(f"/sessions/{it.session_id}", sent),
+    )
+
+
+DEEDS |= {
+    "a session is cancelled": Deed(
+        lambda it: it.browser.send(f"{at_session(it)}/cancel", "/cancel", reason=BY_PROGRAM),
+        lambda it: it.program.delete(f"/sessions/{it.session_id}"),
+        prepare=lambda it: sell(it, guests=2),
+    ),
+    "a session has a price of its own": edit({"price": 5500}, price="55"),
+    "a session begins later": edit({"start_time": "2026-06-07T19:00:00+01:00"}, time="19:00"),
+    "a session has fewer places": edit({"capacity": 6}, capacity="6"),
+    "a type is made": Deed(
+        lambda it: it.browser.post(f"{it.desk}/types/new", {"name": "Sauna", "key": "t"}),
+        lambda it: it.program.post(f"/session-types?site_id={it.site_id}", {"name": "Sauna"}),
+    ),
+    "a type is changed": Deed(
+        lambda it: it.browser.send(f"{at_type(it)}/details", "/details", name="Sauna"),
+        lambda it: it.program.put(f"/session-types/{it.type_id}", {"name": "Sauna"}),
+    ),
+    "a type is archived": Deed(
+        lambda it: it.browser.send(f"{at_type(it)}/archive", "/archive"),
+        lambda it: it.program.delete(f"/session-types/{it.type_id}"),
+        prepare=sell,
+    ),
+    "a type is copied": Deed(
+        lambda it: it.browser.send(f"{at_type(it)}/copy", "/copy", name="Sauna", with_rules="true"),
+        lambda it: it.program.post(
+            f"/session-types/{it.type_id}/copy?include_price_rules=true",
+            {"name": "Sauna", "offered_online": False},
+        ),
+    ),
+    "a price rule is changed": Deed(
+        lambda it: it.browser.send(
+            f"{at_type(it)}/prices",
+            "/preview",
+            to=f"{at_type(it)}/prices",
+            **{f"price-{it.rule_id}": "50"},
+        ),
+        lambda it: it.program.put(
+            f"/session-types/{it.type_id}/price-rules/{it.rule_id}", {"price": 5000}
+        ),
     ),
 }
 
