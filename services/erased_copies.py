@@ -102,7 +102,11 @@ def _answers_to_programs(person: Person) -> None:
 
 def _tells_of(person: Person, ids: Collection[str], answer: str) -> bool:
     """Whether an answer has one of their ids, or their name, address or number in it."""
-    said = "\n".join(map(str, json.loads(answer)))
+    try:
+        said = "\n".join(map(str, json.loads(answer)))
+    except ValueError:
+        # What a service keeps by itself, without the answer.
+        said = answer
     if any(found in ids for found in _ID.findall(said)):
         return True
     return person.texts is not None and person.texts.search(said) is not None

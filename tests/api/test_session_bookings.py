@@ -23,6 +23,7 @@ from domain.intake import Field
 from models import (
     AuditEntry,
     Customer,
+    IdempotencyKey,
     Job,
     Order,
     Organisation,
@@ -36,6 +37,7 @@ from models import (
 from services.basket import hold_places
 from services.checkout import find_order
 from services.doctor import examine
+from services.erasing import erase_customer, find_erasure
 from services.session_changes import cancel_session, find_cancellable_session
 from services.waiting import join
 
@@ -346,6 +348,26 @@ def test_h6_a_key_books_once_and_another_body_is_refused(shop, make, session_id)
     assert shop.post("/session-bookings", {**body, "guests": 2}, status=422, **key)["code"] == (
         "key_reused"
     )
+    assert count(make, SessionBooking) == 1
+
+
+def test_h6_a_key_whose_person_was_erased_says_so_and_books_nothing(shop, make, session_id):
+    body, key = {**ANA, "session_id": session_id}, {"headers": {"Idempotency-Key": "till 7"}}
+    said = shop.post("/session-bookings", body, **key)["data"]
+
+    def erase():
+        row = fetch(Customer, said["customer_id"])
+        seen = find_erasure(row.organisation_id, row.id, now=read_clock()).mark
+        erase_customer(
+            row.organisation_id, row.id, cancels=True, seen=seen,
+            hash_address=lambda it: it, now=read_clock(),
+        )  # fmt: skip
+
+    make(erase)
+    kept = make(lambda: db.session.scalars(
+        sa.select(IdempotencyKey.answer), execution_options=ANYWHERE).one())  # fmt: skip
+    assert "ana@example.com" not in kept
+    assert shop.post("/session-bookings", body, status=410, **key)["code"] == "erased"
     assert count(make, SessionBooking) == 1
 
 
