@@ -7,6 +7,7 @@ from blueprints.api.document import build_document
 from blueprints.api.reference import build_reference, errors_shape
 from blueprints.rendering import render
 from blueprints.security import PUBLIC, needs
+from domain.webhooks import KINDS
 
 
 @bp.get("/openapi.json")
@@ -23,5 +24,6 @@ def docs() -> Response:
         chapters=build_reference(),
         errors=errors_shape(),
         version=build_document()["info"]["version"],
+        events=KINDS,
         limit=current_app.config["API_LIMIT"],
     )
