@@ -1,13 +1,8 @@
-"""The page about the API, with its contents opened."""
+"""The pages about the API: how it works, and one chapter of its operations."""
 
-from playwright.sync_api import Page, expect
-from stories import Story
+from stories import Story, at
 
-
-def with_contents_open(page: Page, shop) -> None:
-    page.goto("/api/docs")
-    page.locator(".api-toc summary").nth(1).click()
-    expect(page.locator(".api-toc details[open] a").first).to_be_visible()
-
-
-API_STORIES = (Story("api docs", with_contents_open),)
+API_STORIES = (
+    Story("api start", at("/api/docs")),
+    Story("api chapter", at("/api/docs/zones")),
+)

@@ -11,65 +11,60 @@ from blueprints.api.examples import example_of
 from blueprints.api.operations import OPERATIONS
 
 
-@pytest.fixture(scope="module")
-def parsed():
-    """The page, read once for all tests that only look at it."""
-    return {}
+def read_all(visitor):
+    """The start and every chapter, by address."""
+    start = visitor.get("/api/docs")
+    urls = {it["href"].partition("#")[0] for it in start.all(".api-toc a")}
+    return {"/api/docs": start} | {url: visitor.get(url) for url in urls if url != "/api/docs"}
 
 
-@pytest.fixture
-def docs(visitor, parsed):
-    if "docs" not in parsed:
-        parsed["docs"] = visitor.get("/api/docs")
-    return parsed["docs"]
+def rows_of(article):
+    return {it.get_text() for it in article.select("th[scope=row] code:first-child")}
 
 
-def test_every_operation_is_there_with_its_path_right_and_answers(docs):
-    said = build_document()["paths"]
+def test_every_operation_and_every_field_has_its_place(visitor):
+    pages = read_all(visitor)
+    document = build_document()
+    schemas = document["components"]["schemas"]
     shown = {
-        one["id"].removeprefix("op-"): one.find_parent("article") for one in docs.all("h3[id^=op-]")
+        it["id"]: it.find_parent("article")
+        for page in pages.values()
+        for it in page.all("h2[id^=op-], h2[id^=thing-]")
     }
-    assert set(shown) == set(OPERATIONS)
-    for path, methods in said.items():
+    assert {f"op-{name}" for name in OPERATIONS} <= set(shown)
+    for path, methods in document["paths"].items():
         for method, one in methods.items():
-            text = shown[one["operationId"]].get_text(" ")
+            article = shown[f"op-{one['operationId']}"]
+            text = article.get_text(" ")
             assert f"/api{path}" in text
             assert method.upper() in text
             assert (one["x-permission"] or "any right at the site") in text
-            assert set(one["responses"]) <= set(re.findall(r"\b\d{3}\b", text))
-            names = {p["name"] for p in one.get("parameters", ())}
-            heads = {it.get_text() for it in shown[one["operationId"]].select("th[scope=row] code")}
-            assert names <= heads
-            assert ("addition" in shown[one["operationId"]].h3.get_text()) == bool(
-                one.get("x-addition")
-            )
+            assert set(one["responses"]) <= rows_of(article)
+            assert {it["name"] for it in one.get("parameters", ())} <= rows_of(article)
+            assert ("addition" in article.h2.get_text()) == bool(one.get("x-addition"))
+            body = OPERATIONS[one["operationId"]].body
+            if body is not None:
+                assert set(schemas[body.__name__].get("properties", ())) <= rows_of(article)
+    things = {name for name in shown if name.startswith("thing-")}
+    assert {"thing-Session", "thing-SessionType", "thing-SessionBooking", "thing-Room"} <= things
+    for name in things:
+        said = schemas[name.removeprefix("thing-")].get("properties", ())
+        assert set(said) <= rows_of(shown[name])
 
 
-def test_every_field_that_can_be_sent_or_comes_back_is_there(docs):
-    schemas = build_document()["components"]["schemas"]
-    objects = {
-        it["id"].removeprefix("thing-"): it.find_parent("article")
-        for it in docs.all("[id^=thing-]")
-    }
-    for name, article in objects.items():
-        rows = {it.get_text() for it in article.select("th[scope=row] code:first-child")}
-        assert set(schemas[name].get("properties", ())) <= rows
-    for one in OPERATIONS.values():
-        if one.body is not None:
-            rows = {
-                it.get_text()
-                for it in docs.one(f"#op-{one.id}").find_parent("article").select("th code")
-            }
-            assert set(schemas[one.body.__name__].get("properties", ())) <= rows
+def test_the_pages_lead_nowhere_else_and_each_link_has_its_place(visitor):
+    pages = read_all(visitor)
+    ids = {url: {it["id"] for it in page.all("[id]")} for url, page in pages.items()}
+    for url, page in pages.items():
+        assert not re.search(r"https?://|[\"'(]//", page.html)
+        for link in page.all(".api a"):
+            target, _, anchor = link["href"].partition("#")
+            if target != "/api/openapi.json" and anchor:
+                assert anchor in ids[target or url], link["href"]
 
 
-def test_the_page_leads_nowhere_else_and_each_link_has_its_place(docs):
-    assert not re.search(r"https?://|[\"'(]//", docs.html)
-    ids = {it["id"] for it in docs.all("[id]")}
-    inside = {it["href"][1:] for it in docs.all("a[href^='#']")}
-    assert inside <= ids
-    contents = {it["href"] for it in docs.all(".api-toc a")}
-    assert {f"#op-{name}" for name in OPERATIONS} <= contents
+def test_a_chapter_that_is_not_there_is_not_found(visitor):
+    assert visitor.client.get("/api/docs/no-such").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -83,8 +78,8 @@ def test_the_examples_fit(operation_id):
     ).validate(example_of(schema, said["components"]["schemas"]))
 
 
-def test_it_is_for_everybody_and_kept_by_browsers(visitor, docs):
-    etag = docs.response.headers["ETag"]
+def test_it_is_for_everybody_and_kept_by_browsers(visitor):
+    etag = visitor.get("/api/docs").response.headers["ETag"]
     assert visitor.get("/api/docs", 304, headers={"If-None-Match": etag}).html == ""
 
 
