@@ -34,6 +34,8 @@ class Actor:
 _actor: ContextVar[Callable[[], Actor] | None] = ContextVar("sundial_actor", default=None)
 _why: ContextVar[str] = ContextVar("sundial_why", default="")
 _facts: ContextVar[dict[str, Any] | None] = ContextVar("sundial_facts", default=None)
+# No fact for the triggers: it is the same for all steps that join one transaction.
+_memory: ContextVar[dict[str, list[Any]] | None] = ContextVar("sundial_memory", default=None)
 
 
 def let_act(who: Callable[[], Actor] | None) -> None:
@@ -82,11 +84,12 @@ def stated(actor: Actor, why: str, deed_id: str) -> Iterator[str]:
     }
     if actor.clock is not None:
         facts["at"] = actor.clock().astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-    token = _facts.set(facts)
+    token, kept = _facts.set(facts), _memory.set({})
     try:
         yield read_facts()
     finally:
         _facts.reset(token)
+        _memory.reset(kept)
 
 
 @contextmanager
@@ -114,12 +117,15 @@ def state(name: str, value: Any) -> None:
 
 def remember(name: str, values: Iterable[Any]) -> None:
     """Remember `values` beside those of before, until this transaction ends."""
-    state(name, [*(read_fact(name) or ()), *values])
+    memory = _memory.get()
+    if memory is None:
+        raise RuntimeError("only a transaction of ours remembers")
+    memory.setdefault(name, []).extend(values)
 
 
 def remembered(name: str) -> tuple[Any, ...]:
     """What this transaction has remembered under that name."""
-    return tuple(read_fact(name) or ())
+    return tuple((_memory.get() or {}).get(name, ()))
 
 
 def current_deed() -> str:

@@ -1,51 +1,54 @@
 #!/usr/bin/env bash
-# Run every test on SQLite and on PostgreSQL: two runs at a time, for each waits a lot.
+# Run every test on SQLite and on PostgreSQL, in parts: two at a time, the longest first, so that
+# both processors are busy to the end. What a part says is shown when it is done.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-log="$(mktemp)"
-other=""
-# The demo is loaded once on SQLite, in the first run, and copied by the later ones.
-demo="$(mktemp -d)"
-export TEST_DEMO="$demo/demo.db"
+work="$(mktemp -d)"
+# The demo is loaded once on SQLite, by the first that wants it, and copied by the others.
+export TEST_DEMO="$work/demo.db"
+running=()
 finish() {
-  if [[ -n "$other" ]]; then kill -TERM "$other" 2>/dev/null || true; fi
-  rm -rf "$log" "$demo"
+  for part in "${running[@]:-}"; do [[ -z "$part" ]] || kill -TERM "$part" 2>/dev/null || true; done
+  rm -rf "$work"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-run_on() { TEST_DATABASE="$1" .venv/bin/python -m pytest "${@:2}"; }
 failed=0
+declare -A title_of
 
-# beside <title> <database> <arguments of pytest>: begun now, shown by `meet`
-beside() {
-  title="$1"
-  TEST_DATABASE="$2" .venv/bin/python -m pytest "${@:3}" >"$log" 2>&1 &
-  other=$!
+# part <title> <database> <arguments of pytest>: begun as soon as one of two places is free
+part() {
+  while ((${#running[@]} > 1)); do meet_one; done
+  TEST_DATABASE="$2" .venv/bin/python -m pytest "${@:3}" >"$work/${1//[^a-zA-Z]/}" 2>&1 &
+  running+=("$!")
+  title_of[$!]="$1"
+  echo "== Begun: $1"
 }
-meet() {
-  wait "$other" || failed=1
-  other=""
-  echo "== $title"
-  cat "$log"
+meet_one() {
+  local done_id="" left=()
+  wait -n -p done_id "${running[@]}" || failed=1
+  for id in "${running[@]}"; do [[ "$id" == "$done_id" ]] || left+=("$id"); done
+  running=("${left[@]}")
+  echo "== Done: ${title_of[$done_id]}"
+  cat "$work/${title_of[$done_id]//[^a-zA-Z]/}"
 }
 
-# What knows no database runs in the quicker of the two.
-echo "== Tests on SQLite, and beside them on PostgreSQL (shown when both are done)"
-beside "Tests on PostgreSQL, and those without a database" postgresql --ignore tests/e2e
-run_on "" --ignore tests/e2e --ignore tests/domain --ignore tests/architecture || failed=1
-meet
-
+axe=tests/e2e/test_accessibility.py
+queue=tests/services/test_waiting_machine.py
 # How a page looks to axe and to a crawler, and what a browser does with keys, drags, passkeys and a lost connection,
-# is not the database's: once is enough for those.
-looks=tests/e2e/test_accessibility.py
-echo "== Journeys in a browser on SQLite, and beside them axe on every page (shown when both are done)"
-beside "Every page by axe, on SQLite" "" "$looks"
-run_on "" tests/e2e --ignore "$looks" || failed=1
-echo "== Journeys in a browser, on PostgreSQL"
+# is not the database's: once is enough for those. What knows no database at all runs once, too.
 once=()
 for walk in accessibility crawl offline passkeys roster_keys schedule; do once+=(--ignore "tests/e2e/test_$walk.py"); done
-run_on postgresql tests/e2e "${once[@]}" || failed=1
-meet
+
+part "All but the browser, on PostgreSQL" postgresql --ignore tests/e2e
+part "Services and races, on SQLite" "" tests/services tests/race --ignore "$queue"
+part "Pages and API, on SQLite" "" --ignore tests/e2e --ignore tests/services --ignore tests/race --ignore tests/domain \
+  --ignore tests/architecture
+part "Journeys in a browser, on SQLite" "" tests/e2e --ignore "$axe"
+part "Every page by axe, on SQLite" "" "$axe"
+part "Journeys in a browser, on PostgreSQL" postgresql tests/e2e "${once[@]}"
+part "Ten thousand steps of waiting lists, on SQLite" "" "$queue"
+while ((${#running[@]} > 0)); do meet_one; done
 exit "$failed"

@@ -10,6 +10,7 @@ from domain.errors import NotFound, WrongState
 from domain.webhooks import PING, Event, payload_of
 from models import Webhook, WebhookDelivery, db, new_object_id
 from services.idempotency import once
+from services.paging import Cut, PageOf, cut_out
 from services.webhook_events import Parcel, send_out
 from services.webhooks import Keeper, find_own
 
@@ -65,6 +66,16 @@ def list_deliveries(keeper: Keeper, webhook_id: str, *, state: str = "", number:
     for name, many in db.session.execute(by_state.group_by(WebhookDelivery.state)):
         counts[name] = many
     return Log(tuple(_delivery(row) for row in rows[:PAGE]), counts, number, len(rows) > PAGE)
+
+
+def page_deliveries(keeper: Keeper, webhook_id: str, cut: Cut, *, state: str = "") -> PageOf[Any]:
+    """A page of the rows of its log, newest first, of one state or of all. Raises NotFound."""
+    find_own(keeper, webhook_id)
+    query = sa.select(WebhookDelivery).where(*_of(keeper, webhook_id))
+    if state:
+        query = query.where(WebhookDelivery.state == state)
+    by = (WebhookDelivery.created_at.desc(), WebhookDelivery.id.desc())
+    return cut_out(query, cut, by=by, key=WebhookDelivery.id)
 
 
 def find_delivery(keeper: Keeper, webhook_id: str, delivery_id: str) -> Delivery:

@@ -163,7 +163,8 @@ def _changes(organisation_id: str, deed_id: str) -> Iterable[Change]:
         .order_by(AuditEntry.id)
     )
     for row in rows:
-        yield Change(*row[:9], row.status or "", row.session_id)
+        said = row._asdict()
+        yield Change(**{**said, "status": said["status"] or ""})
 
 
 def _series_events(organisation_id: str, ids: Sequence[str]) -> Iterable[Event]:

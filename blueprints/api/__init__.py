@@ -16,6 +16,7 @@ from blueprints.api import (
     sessions,
     sites,
     waiting_lists,
+    webhooks,
     zones,
 )
 from blueprints.api.area import bp
@@ -37,5 +38,6 @@ __all__ = [
     "sessions",
     "sites",
     "waiting_lists",
+    "webhooks",
     "zones",
 ]

@@ -122,6 +122,7 @@ class Operation:
     at_asked_site: bool
     file: str
     before: Callable[[Call], Call] | None
+    tells_secret: bool
     view: Callable[..., Any]
 
     @property
@@ -159,6 +160,7 @@ def operation(
     at_asked_site: bool = False,
     file: str = "",
     before: Callable[[Call], Call] | None = None,
+    tells_secret: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare an operation of the API; the view takes a Call and the ids of the path.
 
@@ -174,6 +176,8 @@ def operation(
     site that `site_id` in the address names, or at the only one where the token has the right.
     `file` is the part of a form, multipart/form-data, that carries a file; the body's other
     fields are its texts. `before` is done before the transaction begins, for what takes long.
+    `tells_secret`: the answer holds what is kept nowhere, so the service keeps `call.key` itself,
+    and the same key again is answered without the secret.
     """
 
     def declare(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -202,6 +206,7 @@ def operation(
             at_asked_site=at_asked_site,
             file=file,
             before=before,
+            tells_secret=tells_secret,
             view=view,
         )
         OPERATIONS[id] = made
@@ -250,7 +255,7 @@ def _answer(one: Operation, ids: Mapping[str, str]) -> Response:
         places=places,
         now=utcnow(),
         query=_read_query(one),
-        key=_read_key() if one.method == "POST" else "",
+        key=_read_key(bearer) if one.method == "POST" else "",
         ids=ids,
     )
     call = _with_body(one, call)
@@ -260,7 +265,7 @@ def _answer(one: Operation, ids: Mapping[str, str]) -> Response:
         return _respond(*_show(one, one.view(call, **ids)))
     said = once_as_one(
         call.organisation_id,
-        f"api:{bearer.token_id}:{call.key}" if call.key else "",
+        call.key if not one.tells_secret else "",
         {"do": one.id, "at": request.full_path, "body": _said(one, call)},
         lambda: json.dumps(_do(one, call, ids)),
         call.now,
@@ -323,11 +328,12 @@ def _read_query(one: Operation) -> Any:
         raise Unreadable(f"{name}: {_sentence(first)}") from error
 
 
-def _read_key() -> str:
+def _read_key(bearer: Bearer) -> str:
     key = request.headers.get("Idempotency-Key", "").strip()
     if len(key) > MOST_KEY or not key.isprintable():
         raise Unreadable(f"An Idempotency-Key has at most {MOST_KEY} printable characters.")
-    return key
+    # One token's keys are no other's, and no form's.
+    return f"api:{bearer.token_id}:{key}" if key else ""
 
 
 def _with_body(one: Operation, call: Call) -> Call:

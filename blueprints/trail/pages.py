@@ -36,6 +36,9 @@ def page_of(site: str, about: str, about_id: str, *, covers_all: bool) -> str:
     """
     if about == "organisations" and not covers_all:
         return ""
+    if about == "webhooks" and not covers_all:
+        # It may be one of all venues, whose page is not theirs.
+        return url_for("webhooks.index", site=site)
     if about in _PAGES:
         endpoint, part = _PAGES[about]
         values: dict[str, Any] = {"site": site, part: about_id}

@@ -246,7 +246,7 @@ def snapshot() -> Rows:
 def is_draft(table: str, row: dict[str, Any]) -> bool:
     return (
         (table == "orders" and row["state"] == "basket")
-        or (table == "session_bookings" and row["status"] == "new")
+        or (table == "session_bookings" and row["status"] == "new" and not row["waiting_since"])
         or (table == "authenticators" and row["confirmed_at"] is None)
     )
 

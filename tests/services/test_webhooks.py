@@ -35,6 +35,7 @@ from models import (
     WebhookDelivery,
     acting_as,
     db,
+    joining,
     transaction,
 )
 from services.basket import hold_places
@@ -304,6 +305,21 @@ def test_the_sessions_of_a_series_are_told_one_by_one_in_as_many_statements(hous
         produce_sessions(house.id, group.id, now=NOW)
         assert told() == []
     assert spent[0] == spent[1]
+
+
+def test_steps_that_join_one_deed_are_told_at_its_end(house):
+    group = series(house, 2)
+    with transaction("One deed"), joining():
+        produce_sessions(house.id, group.id, now=NOW)
+        with transaction("A step of it"):
+            first = db.session.scalars(
+                sa.select(Session).where(Session.organisation_id == house.id).limit(1)
+            ).one()
+            first.capacity += 1
+        assert not db.session.scalar(
+            sa.select(sa.func.count(WebhookDelivery.id)), execution_options=ANYWHERE
+        )
+    assert kinds() == ["session.changed", "session.created", "session.created"]
 
 
 def test_where_nobody_listens_the_trail_is_not_read(ctx):
