@@ -1,6 +1,7 @@
 """Bodies as somebody might send them, made of the document's schemas."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ WORDS: Mapping[str, Any] = {
     "locale": "en_GB",
     "currency": "gbp",
     "description": "Two hours of **warm water**.",
+    "summary": "Water, steam and rest.",
     "note": "Prefers the morning.",
     "reason": "The boiler is being mended.",
     "price": 4800,
@@ -141,11 +143,12 @@ def _plain(schema: Mapping[str, Any], kind: Any, name: str, words: Mapping[str, 
         return True
     if kind in ("integer", "number"):
         return _number(schema, words.get(name))
-    found = FORMATS.get(schema.get("format", "")) or _of_pattern(schema.get("pattern", ""))
-    if found:
-        return found
-    said = words.get(name)
-    return said if isinstance(said, str) else name.replace("_", " ").capitalize()
+    pattern, said = schema.get("pattern", ""), words.get(name)
+    if schema.get("format") in FORMATS:
+        return FORMATS[schema["format"]]
+    if isinstance(said, str) and re.search(pattern, said):
+        return said
+    return _of_pattern(pattern) or name.replace("_", " ").capitalize()
 
 
 def _of_pattern(pattern: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from blueprints.api.document import build_document
 from blueprints.api.examples import example_of, say_body
+from domain.venue_rules import slug_of
 
 PATTERNS = (
     ("[0-9a-f]{24}", "id"),
@@ -114,6 +115,12 @@ def build_reference() -> tuple[Chapter, ...]:
 
 
 @cache
+def chapters_of_things() -> dict[str, str]:
+    """By the name of an object the chapter that it stands in."""
+    return {thing.name: chapter.anchor for chapter in build_reference() for thing in chapter.things}
+
+
+@cache
 def errors_shape() -> tuple[Field, ...]:
     """The fields of every error."""
     schemas = build_document()["components"]["schemas"]
@@ -143,7 +150,7 @@ def _chapter(
                 )
     return Chapter(
         tag,
-        re.sub(r"[^a-z]+", "-", tag.lower()),
+        slug_of(tag),
         tuple(_entry(*each, schemas=schemas) for each in own),
         tuple(things),
     )
