@@ -109,6 +109,7 @@ from services import (
     session_changes,
     session_edits,
     session_types,
+    session_updates,
     sessions_made,
     sign_ins,
     staff,
@@ -794,6 +795,13 @@ def sessions(it: House) -> None:
     it.did(session_changes.cancel_session, *at, reason="Repairs", seen=seen, now=NOW)
     seen = session_changes.find_restorable_session(*at, now=NOW).clash_mark
     it.did(session_changes.restore_session, *at, seen=seen, now=NOW)
+    # The same in one step, as programs do it.
+    start = dt.datetime(2026, 6, 22, 9, tzinfo=dt.UTC)
+    sent = {"session_type_id": it.kind.id, "start_time": start, "room_id": it.room.id}
+    at = (*it.here, it.did(session_updates.create_session, *it.here, sent, now=NOW))
+    it.did(session_updates.update_session, *at, {"capacity": 5, "price": 900}, now=NOW)
+    it.did(session_updates.cancel_at_once, *at, now=NOW)
+    it.did(session_updates.restore_at_once, *at, now=NOW)
 
 
 def schedule(it: House) -> None:
