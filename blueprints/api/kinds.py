@@ -214,6 +214,13 @@ _NOT_HERE = "Must be a list of ids of things that are here."
 ObjectIds = Annotated[list[ObjectId], _list_of(re.compile(OBJECT_ID), _NOT_HERE)]
 """Ids in a body: what is wrong with one is said of the whole list, as R22 has it."""
 
+UuidInBody = Annotated[
+    Text,
+    exactly(_UUID.pattern, "There is nothing with this id here."),
+    WithJsonSchema({"type": "string", "format": "uuid"}),
+]
+"""For what is left out without a word when it is another brand's: a malformed one is neither."""
+
 Uuids = Annotated[list[Uuid], _list_of(_UUID, _NOT_HERE)]
 
 MinorUnits = Annotated[Whole, Field(ge=0)]
