@@ -25,12 +25,12 @@ from blueprints.api.tokens import find_bearer
 from blueprints.clock import utcnow
 from blueprints.json_errors import list_problems, say_refusal
 from blueprints.security import TOKEN, needs
-from domain.api import Forbidden, Stale, Unreadable, WrongBody
+from domain.api import Erased, Forbidden, Stale, Unreadable, WrongBody
 from domain.errors import NotFound, RuleBroken, WrongState
 from domain.pictures import MAX_BYTES
 from models import db
 from services.api_tokens import Bearer
-from services.idempotency import once_as_one
+from services.idempotency import FORGOTTEN, OF_PROGRAMS, once_as_one
 from services.places import lock_site
 from services.venue_settings import lock_sites
 from services.whereabouts import list_site_ids
@@ -270,6 +270,8 @@ def _answer(one: Operation, ids: Mapping[str, str]) -> Response:
         lambda: json.dumps(_do(one, call, ids)),
         call.now,
     )
+    if said == FORGOTTEN:
+        raise Erased
     return _respond(*json.loads(said))
 
 
@@ -333,7 +335,7 @@ def _read_key(bearer: Bearer) -> str:
     if len(key) > MOST_KEY or not key.isprintable():
         raise Unreadable(f"An Idempotency-Key has at most {MOST_KEY} printable characters.")
     # One token's keys are no other's, and no form's.
-    return f"api:{bearer.token_id}:{key}" if key else ""
+    return f"{OF_PROGRAMS}{bearer.token_id}:{key}" if key else ""
 
 
 def _with_body(one: Operation, call: Call) -> Call:

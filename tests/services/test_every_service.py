@@ -73,6 +73,7 @@ from services import (
     archive_writing,
     archives,
     basket,
+    bookings_made,
     cancelling,
     categories,
     checkout,
@@ -441,6 +442,24 @@ def booking(it: House) -> None:
         guests=1, reason="A birthday", shown=asked.failed,
         rights={"RESERVATIONS_MANAGE", "SETTINGS_MANAGE"}, account_id=staff.id, now=NOW,
     )  # fmt: skip
+
+
+def by_programs(it: House) -> None:
+    ana = bookings_made.Booker(name="Ana Reyes", email="ana@example.com", phone="+44 1225 000000")
+    row, two = make_session(it.kind), bookings_made.Party(2)
+    booked = it.did(bookings_made.book_as_customer, it.id, row.id, who=ana, party=two, now=NOW)
+    walter = bookings_made.Booker(name="Walter")
+    it.did(
+        bookings_made.book_as_staff, *it.here, row.id, who=walter, party=two, reason="By phone",
+        rights=RIGHTS, now=NOW,
+    )  # fmt: skip
+    other = make_session(it.kind, local_start="2026-06-13T18:00")
+    it.did(bookings_made.move_booking, *it.here, booked, other.id, now=NOW)
+    it.did(bookings_made.cancel_booking, *it.here, booked, reason="Ill", now=NOW)
+    full = make_session(it.kind, local_start="2026-06-14T18:00", capacity=1, waitlist_enabled=True)
+    make_order(full, email="full@example.com")
+    waits = it.did(bookings_made.wait_for, it.id, full.id, who=ana, guests=1, now=NOW)
+    it.did(bookings_made.stop_waiting, *it.here, waits, now=NOW)
 
 
 def money(it: House) -> None:
@@ -869,8 +888,8 @@ def schedule(it: House) -> None:
 
 
 STORIES = (
-    accounts, booking, money, waiting_list, forms, people, security, colleagues, at_the_door,
-    other_programs,
+    accounts, booking, by_programs, money, waiting_list, forms, people, security, colleagues,
+    at_the_door, other_programs,
     the_house, team, offer, sessions, schedule,
 )  # fmt: skip
 
