@@ -137,6 +137,7 @@ def build_house(rights: tuple[str, ...], slug: str = "bath") -> dict[str, list[A
         "kind": ["booking_changed", "waiting_offer"],
         "key": [find_feed_key(maren.id)],
         "date": [str(day)],
+        "chapter": ["zones"],
         "revision": [0],
         "token": ["no-such-token"],
         "passkey_id": ["no-such-passkey"],

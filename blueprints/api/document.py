@@ -15,6 +15,17 @@ VERSION = "1.0.0"
 JSON = "application/json"
 _TEMPLATE = "#/components/schemas/{model}"
 
+FIRST = (
+    "Session types",
+    "Price rules",
+    "Recurrence groups",
+    "Sessions",
+    "Session bookings",
+    "Waiting lists",
+    "Calendar",
+)
+"""The order of the chapters; all others follow by their names."""
+
 ABOUT = """\
 Session types, price rules, recurrence groups, sessions and session bookings of a venue, served
 by the same rules as its pages. What is marked `x-addition` goes beyond the published contract.
@@ -52,7 +63,9 @@ def build_document() -> dict[str, Any]:
         "info": {"title": "Shop API", "version": VERSION, "description": ABOUT},
         "servers": [{"url": "/api"}],
         "security": [{"bearerAuth": []}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(it.tag for it in OPERATIONS.values())],
+        "tags": [
+            {"name": tag} for tag in sorted({it.tag for it in OPERATIONS.values()}, key=_rank)
+        ],
         "paths": paths,
         "components": {
             "securitySchemes": {
@@ -65,6 +78,10 @@ def build_document() -> dict[str, Any]:
             "schemas": schemas,
         },
     }
+
+
+def _rank(tag: str) -> tuple[int, str]:
+    return (FIRST.index(tag) if tag in FIRST else len(FIRST), tag)
 
 
 def _schemas() -> dict[str, Any]:
@@ -228,5 +245,14 @@ def _tidy(schema: Any) -> Any:
     for name, value in schema.items():
         if (name == "title" and isinstance(value, str)) or (name == "default" and value is None):
             continue
-        found[name] = _tidy(value)
+        found[_LIMITS.get(name, name) if isinstance(value, int) else name] = _tidy(value)
     return found
+
+
+_LIMITS = {
+    "ge": "minimum",
+    "le": "maximum",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+}
+"""What the library calls the limits of a value that a validator of ours has read first."""
