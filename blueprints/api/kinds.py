@@ -125,6 +125,18 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 """English, lower case."""
 
 
+def _each_once(days: list[Any]) -> list[Any]:
+    if len(set(days)) < len(days):
+        raise PydanticCustomError("unique", "Name each day once.")
+    return days
+
+
+Weekdays = Annotated[
+    list[Weekday], AfterValidator(_each_once), Field(json_schema_extra={"uniqueItems": True})
+]
+"""Days of the week, each once."""
+
+
 def in_order(weekdays: Collection[str]) -> list[Weekday]:
     """Days of the week, Monday first."""
     return [day for day in get_args(Weekday) if day in weekdays]
