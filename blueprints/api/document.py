@@ -9,11 +9,22 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from blueprints.api.kinds import Problem
-from blueprints.api.operations import OPERATIONS, Operation
+from blueprints.api.operations import MOST_KEY, OPERATIONS, Operation
 
 VERSION = "1.0.0"
 JSON = "application/json"
 _TEMPLATE = "#/components/schemas/{model}"
+
+FIRST = (
+    "Session types",
+    "Price rules",
+    "Recurrence groups",
+    "Sessions",
+    "Session bookings",
+    "Waiting lists",
+    "Calendar",
+)
+"""The order of the chapters; all others follow by their names."""
 
 ABOUT = """\
 Session types, price rules, recurrence groups, sessions and session bookings of a venue, served
@@ -52,7 +63,9 @@ def build_document() -> dict[str, Any]:
         "info": {"title": "Shop API", "version": VERSION, "description": ABOUT},
         "servers": [{"url": "/api"}],
         "security": [{"bearerAuth": []}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(it.tag for it in OPERATIONS.values())],
+        "tags": [
+            {"name": tag} for tag in sorted({it.tag for it in OPERATIONS.values()}, key=_rank)
+        ],
         "paths": paths,
         "components": {
             "securitySchemes": {
@@ -65,6 +78,10 @@ def build_document() -> dict[str, Any]:
             "schemas": schemas,
         },
     }
+
+
+def _rank(tag: str) -> tuple[int, str]:
+    return (FIRST.index(tag) if tag in FIRST else len(FIRST), tag)
 
 
 def _schemas() -> dict[str, Any]:
@@ -180,7 +197,8 @@ def _query_parameters(one: Operation) -> list[dict[str, Any]]:
         return []
     schema = _tidy(one.query.model_json_schema(by_alias=True))
     found = []
-    for name, kind in schema["properties"].items():
+    for name, value in schema["properties"].items():
+        kind = _never_null(value)
         said: dict[str, Any] = {"name": name, "in": "query", "schema": kind}
         if name in schema.get("required", ()):
             said["required"] = True
@@ -197,25 +215,36 @@ def _headers(one: Operation) -> list[dict[str, Any]]:
     found = []
     if one.method == "POST":
         found.append(
-            _header("Idempotency-Key", "The same key and body again give the same answer (H6).")
+            _header(
+                "Idempotency-Key",
+                "The same key and body again give the same answer (H6).",
+                maxLength=MOST_KEY,
+            )
         )
     if one.is_write and one.method != "POST" and one.current is not None:
         found.append(_header("If-Match", "The ETag that was seen; 412 when it is another now."))
     return found
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
+def _header(name: str, description: str, **limits: int) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "description": description,
-        "schema": {"type": "string", "maxLength": 255},
+        "schema": {"type": "string", **limits},
         "x-addition": True,
     }
 
 
 def _json_of(model: type[BaseModel], kind: str = JSON) -> dict[str, Any]:
     return {kind: {"schema": {"$ref": _TEMPLATE.format(model=model.__name__)}}}
+
+
+def _never_null(kind: dict[str, Any]) -> dict[str, Any]:
+    """What an address can say: it has no word for null, there it stands for an absent value."""
+    real = [one for one in kind.get("anyOf", ()) if one != {"type": "null"}]
+    rest = {word: it for word, it in kind.items() if word != "anyOf"}
+    return {**real[0], **rest} if len(real) == 1 else {**kind, "anyOf": real} if real else kind
 
 
 def _tidy(schema: Any) -> Any:
@@ -228,5 +257,14 @@ def _tidy(schema: Any) -> Any:
     for name, value in schema.items():
         if (name == "title" and isinstance(value, str)) or (name == "default" and value is None):
             continue
-        found[name] = _tidy(value)
+        found[_LIMITS.get(name, name) if isinstance(value, int) else name] = _tidy(value)
     return found
+
+
+_LIMITS = {
+    "ge": "minimum",
+    "le": "maximum",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+}
+"""What the library calls the limits of a value that a validator of ours has read first."""

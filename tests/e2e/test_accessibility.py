@@ -5,6 +5,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
+from api_stories import API_STORIES
 from archives_stories import ARCHIVES
 from axe_playwright_python.base import AXE_SCRIPT
 from changing_stories import CHANGING
@@ -375,6 +376,7 @@ STORIES = [
     *SETTING_UP,
     *RIGHTS_STORIES,
     *WEBHOOKS_STORIES,
+    *API_STORIES,
     *ORDERS,
     *CUSTOMERS,
     *REPORTING,

@@ -107,9 +107,11 @@ from services import (
     second_factor,
     series,
     series_choices,
+    series_rows,
     session_changes,
     session_edits,
     session_types,
+    session_updates,
     sessions_made,
     sign_ins,
     staff,
@@ -117,6 +119,7 @@ from services import (
     sweeping,
     type_archiving,
     type_copying,
+    type_rows,
     venue_settings,
     waiting,
     waking,
@@ -779,9 +782,14 @@ def offer(it: House) -> None:
         price_rules.save_rules, *at, [replace(prices.rules[0], price=3100)], seen=prices.mark,
         now=NOW,
     )  # fmt: skip
+    it.did(type_rows.add_type, *it.here, {"name": "Steam"}, now=NOW)
+    it.did(type_rows.change_type, *at, {"summary": "Warm."}, now=NOW)
+    it.did(type_rows.add_copy, *at, {"name": "Third"}, with_rules=False, with_series=False, now=NOW)
     seen = type_archiving.find_archiving(*at, now=NOW).mark
     it.did(type_archiving.archive_type, *at, seen=seen, now=NOW)
     it.did(type_archiving.restore_type, *at, now=NOW)
+    it.did(type_rows.archive_live_type, *at, now=NOW)
+    type_archiving.restore_type(*at, now=NOW)
     link = it.did(
         private_links.make_link, *it.here, private_links.NewLink(it.kind.id, "For Ines"),
         by="staff", now=NOW,
@@ -813,6 +821,13 @@ def sessions(it: House) -> None:
     it.did(session_changes.cancel_session, *at, reason="Repairs", seen=seen, now=NOW)
     seen = session_changes.find_restorable_session(*at, now=NOW).clash_mark
     it.did(session_changes.restore_session, *at, seen=seen, now=NOW)
+    # The same in one step, as programs do it.
+    start = dt.datetime(2026, 6, 22, 9, tzinfo=dt.UTC)
+    sent = {"session_type_id": it.kind.id, "start_time": start, "room_id": it.room.id}
+    at = (*it.here, it.did(session_updates.create_session, *it.here, sent, now=NOW))
+    it.did(session_updates.update_session, *at, {"capacity": 5, "price": 900}, now=NOW)
+    it.did(session_updates.cancel_at_once, *at, now=NOW)
+    it.did(session_updates.restore_at_once, *at, now=NOW)
 
 
 def schedule(it: House) -> None:
@@ -852,6 +867,9 @@ def schedule(it: House) -> None:
     it.did(series.archive_series, *at, shown=shown, now=NOW)
     shown = series.preview_restoring(*at, now=NOW).mark
     it.did(series.restore_series, *at, shown=shown, now=NOW)
+    it.did(series_rows.change_series, *at, {"name": "Dawn"}, now=NOW)
+    it.did(series_rows.archive_live_series, *at, now=NOW)
+    it.did(series.restore_series, *at, shown=None, now=NOW)
     fresh = replace(wish, weekdays=("sunday",), start_times=wish.start_times[:1])
     fresh = replace(fresh, start_times=(replace(fresh.start_times[0], id=None),))
     shown = series.preview_series(*it.here, type_id=it.kind.id, wish=fresh, now=NOW).mark
