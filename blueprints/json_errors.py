@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, json
 
-from domain.api import Forbidden, Stale, TooMany, Unauthenticated, Unreadable
+from domain.api import Erased, Forbidden, Stale, TooMany, Unauthenticated, Unreadable
 from domain.editing import EditedMeanwhile
 from domain.errors import ImpactChanged, NotAllowed, NotFound, RuleBroken, WrongState
 from domain.pictures import PictureInUse, TooLarge
@@ -18,6 +18,7 @@ STATUS_OF: Mapping[type[RuleBroken], int] = {
     NotAllowed: 403,
     Forbidden: 403,
     NotFound: 404,
+    Erased: 410,
     Stale: 412,
     EditedMeanwhile: 409,
     ImpactChanged: 409,

@@ -210,17 +210,24 @@ def _is_guarded(person: str) -> bool:
 
 def _note_use() -> None:
     """A browser that sends something is in use; looking writes nothing (H7)."""
-    if request.method != "POST" or "bearer" in g or account_id() is None:
+    if request.method != "POST" or _is_of_programs() or account_id() is None:
         return
     if current_user.last_used_at <= utcnow() - USE_IS_NOTED_EVERY:
         note_use(current_user.sign_in_id, now=utcnow())
+
+
+def _is_of_programs() -> bool:
+    """Whether the route asks for a token: no cookie of a browser counts there, and no form."""
+    endpoint = request.endpoint
+    return endpoint is not None and TOKEN in declared_rights(current_app, endpoint)
 
 
 def _refuse_nul() -> None:
     """No text of ours has a NUL byte, and PostgreSQL takes none."""
     if "\0" in request.path:
         raise NotFound
-    for values in (request.args, request.form):
+    # What a program sends is read as it is, whatever kind it says it is.
+    for values in (request.args,) if _is_of_programs() else (request.args, request.form):
         if any("\0" in text for pair in values.items(multi=True) for text in pair):
             raise BadRequest
 

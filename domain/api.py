@@ -37,6 +37,18 @@ class Stale(RuleBroken):
         super().__init__("This has changed since you fetched it. Fetch it again, then decide.")
 
 
+class Erased(RuleBroken):
+    """A key comes again whose answer told of a person who has been erased since (H6)."""
+
+    code = "erased"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This was done once, about a person who has been erased since. It is not done again, "
+            "and what was answered then is gone."
+        )
+
+
 class TooMany(RuleBroken):
     """More requests than this token may send in so short a time."""
 

@@ -64,7 +64,7 @@ def read_update(stands: Stands, sent: Sent) -> tuple[SessionWish, list[RuleBroke
     """
     times, problems = read_times(sent, stands.zone, begins=stands.start)
     for name in IDENTITY:
-        if name in sent and sent[name] != stands.identity[name]:
+        if name in sent and not _is_same(name, sent[name], stands.identity[name]):
             problems.append(RuleBroken("This can't be changed.", code="fixed", field=name))
     room_id = sent.get("room_id")
     if "room_id" in sent and room_id is None and stands.values.room_id is not None:
@@ -80,6 +80,13 @@ def read_update(stands: Stands, sent: Sent) -> tuple[SessionWish, list[RuleBroke
         price=None if sent.get("price") == stands.price else _or_clear(sent, "price"),
     )
     return wish, problems
+
+
+def _is_same(name: str, sent: str | None, stands: str | None) -> bool:
+    if name == "currency" and sent is not None and stands is not None:
+        # Read in any case (C38).
+        return sent.lower() == stands.lower()
+    return sent == stands
 
 
 def read_new(sent: Sent, zone: ZoneInfo) -> tuple[NewSession, list[RuleBroken]]:

@@ -30,6 +30,11 @@ class Session(Tenant, Base):
         sa.Index("ix_sessions_site_local_start", "site_id", "local_start"),
         sa.Index("ix_sessions_room_start", "room_id", "start_time"),
         sa.Index("ix_sessions_practitioner_start", "practitioner_id", "start_time"),
+        # In the order of lists over all sites, with all that a page of them is found by.
+        sa.Index(
+            "ix_sessions_organisation_start",
+            *("organisation_id", "start_time", "id", "site_id", "deleted_at"),
+        ),
     )
 
     id: Mapped[ObjectId]

@@ -4,6 +4,8 @@ Nothing here commits; `erase_copies` comes before the rows themselves are emptie
 """
 
 import datetime as dt
+import json
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -14,16 +16,20 @@ from models import (
     AuditValues,
     FormerCustomer,
     Guest,
+    IdempotencyKey,
     PrivateLink,
     StaffInvitation,
     db,
 )
 from services.archives import drop_archives
+from services.idempotency import FORGOTTEN, OF_PROGRAMS
 from services.person_traces import Person
 from services.trail import erase_trail
 
 AT_ONCE = 500
 """So many ids are named in one statement."""
+
+_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
 
 
 def erase_copies(person: Person, *, now: dt.datetime) -> None:
@@ -41,6 +47,7 @@ def erase_copies(person: Person, *, now: dt.datetime) -> None:
         execution_options={"synchronize_session": False},
     )
     drop_archives(person.organisation_id, now=now)
+    _answers_to_programs(person)
 
 
 def subjects_of(person: Person) -> dict[str, Collection[str]]:
@@ -68,6 +75,41 @@ def subjects_of(person: Person) -> dict[str, Collection[str]]:
         "guests": person.guest_ids,
         "intake_answers": _answers_beside(person),
     }
+
+
+def _answers_to_programs(person: Person) -> None:
+    """What programs were told of them is kept no longer; their keys still do nothing twice (H6)."""
+    own = IdempotencyKey.organisation_id == person.organisation_id
+    ids = {it for several in subjects_of(person).values() for it in several}
+    rows = db.session.execute(
+        sa.select(IdempotencyKey.id, IdempotencyKey.answer)
+        .where(
+            own,
+            IdempotencyKey.key.startswith(OF_PROGRAMS),
+            IdempotencyKey.answer != FORGOTTEN,
+        )
+        .execution_options(yield_per=AT_ONCE)
+    )
+    named = [row_id for row_id, answer in rows if _tells_of(person, ids, answer)]
+    for first in range(0, len(named), AT_ONCE):
+        db.session.execute(
+            sa.update(IdempotencyKey)
+            .where(own, IdempotencyKey.id.in_(named[first : first + AT_ONCE]))
+            .values(answer=FORGOTTEN),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _tells_of(person: Person, ids: Collection[str], answer: str) -> bool:
+    """Whether an answer has one of their ids, or their name, address or number in it."""
+    try:
+        said = "\n".join(map(str, json.loads(answer)))
+    except ValueError:
+        # What a service keeps by itself, without the answer.
+        said = answer
+    if any(found in ids for found in _ID.findall(said)):
+        return True
+    return person.texts is not None and person.texts.search(said) is not None
 
 
 def _answers_beside(person: Person) -> list[str]:

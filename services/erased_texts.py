@@ -33,6 +33,7 @@ from models import (
 )
 from services.account_closing import remove_account
 from services.erased_copies import erase_copies
+from services.idempotency import OF_PROGRAMS
 from services.ledger import LAPSED
 from services.letters import MAIL
 from services.person_traces import Person, spellings
@@ -68,7 +69,7 @@ TRACES: Mapping[str, str] = {
     "long_works.title": "the name goes",
     "long_works.items": "the name goes",
     "long_works.failures": "the name goes",
-    "idempotency_keys.answer": "the address goes",
+    "idempotency_keys.answer": "the address goes; a program's whole answer that tells of them",
     "account_links.email": "the link goes, unless the account stays",
     "account_links.name": "the link goes, unless the account stays",
     "account_links.next": "the link goes, unless the account stays",
@@ -272,7 +273,9 @@ def _answers_of_forms(person: Person) -> None:
     kept = IdempotencyKey.answer
     rows = db.session.execute(
         sa.select(IdempotencyKey.id, kept).where(
-            IdempotencyKey.organisation_id == person.organisation_id, kept.contains("@")
+            IdempotencyKey.organisation_id == person.organisation_id,
+            sa.not_(IdempotencyKey.key.startswith(OF_PROGRAMS)),
+            kept.contains("@"),
         )
     )
     named = [row[0] for row in rows if _without(person, row[1]) != row[1]]

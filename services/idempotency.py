@@ -15,6 +15,12 @@ from models import IdempotencyKey, db, is_joined, joining, transaction
 
 Answer = TypeVar("Answer")
 
+OF_PROGRAMS = "api:"
+"""Keys that begin so are those of programs; what is kept for them is a whole answer."""
+
+FORGOTTEN = "erased"
+"""Stands for the answer to a program that told of a person who has been erased since."""
+
 TRY_AGAIN = ("40P01", "40001", "23503", "23505")
 """Deadlock detected, serialisation failure; a row that another transaction took away or was
 quicker to write. The second look finds what is there now."""

@@ -311,6 +311,9 @@ def _site(organisation_id: str, site_id: str) -> Site:
 def _make(organisation_id: str, site_id: str, given: Mapping[str, Any], now: dt.datetime) -> str:
     site = _site(organisation_id, site_id)
     start = {**NEW_TYPE, "currency": site.currency, "name": "", **given}
+    if "private" in given and "visibility" not in given:
+        # The older word says where it shows (C2).
+        del start["visibility"]
     values = _read(organisation_id, site_id, start, {})
     asked = values.pop("slug", None)
     slug = free_slug(organisation_id, site_id, asked or slug_of(values["name"]))

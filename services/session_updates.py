@@ -44,8 +44,8 @@ def update_session(
         after = wish.applied_to(before)
         if not problems and not changed_fields(before, after):
             return
-        if pass_on_expired(organisation_id, [session_id], now):
-            db.session.refresh(row)
+        pass_on_expired(organisation_id, [session_id], now)
+        db.session.refresh(row)
         problems += find_problems_of(row, wish, now)
         if after.capacity < row.places_taken + row.places_kept:
             problems.append(refuse_too_few(row.places_taken, row.places_kept))
@@ -120,5 +120,5 @@ def _stands(row: Session) -> Stands:
         start=row.start_time,
         zone=zone_of(row),
         price=price_now(row).amount or 0,
-        identity={**identity, "currency": kind.currency.lower()},
+        identity={**identity, "currency": kind.currency},
     )

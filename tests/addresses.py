@@ -39,6 +39,7 @@ from models import (
     Media,
     MediaFile,
     Membership,
+    Organisation,
     PrivateLink,
     TimeOff,
     Zone,
@@ -68,18 +69,21 @@ OF_ITS_OWN = (
     ("/waiting/<booking_id>", "booking_id", "entry_id"),
     ("<membership_id>", "customer_id", "member_id"),
     ("/reports/<name>", "name", "report_name"),
+    ("/api/shop/", "site_id", "venue_id"),
 )
 """Addresses whose part goes by a common name and means something of its own."""
 
 Examples = Mapping[str, Sequence[Any]]
 
 
-def build_house(rights: tuple[str, ...], slug: str = "bath") -> dict[str, list[Any]]:
+def build_house(
+    rights: tuple[str, ...], slug: str = "bath", organisation: Organisation | None = None
+) -> dict[str, list[Any]]:
     """A venue with one of everything, and all that a look could tidy up: offers that have run
     out, places given up, kept places. Its values by the names that stand in addresses."""
     now = read_clock()
     earlier, day = now - dt.timedelta(hours=3), (now + dt.timedelta(days=5)).date()
-    site = make_site(slug=slug)
+    site = make_site(organisation, slug=slug)
     organisation_id = site.organisation_id
     kind = make_type(site, waitlist_enabled=True, customer_cancellation_min_duration="P30D")
     row, other = (
@@ -122,6 +126,7 @@ def build_house(rights: tuple[str, ...], slug: str = "bath") -> dict[str, list[A
         "order_id": [find_order(order).id],
         "link_id": [link],
         "type_id": [kind.id],
+        "session_type_id": [kind.id],
         "link_type_id": [make_type(site, visibility="link_only").id],
         "entry_id": [entry.entry.id],
         "membership_type_id": [member.id],
@@ -168,7 +173,7 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
     room, person = make_room(site), make_practitioner(site)
     group = make_group(kind, room, recurrence_start=day, recurrence_end=day)
     zone = save(Zone(**own, site_id=site.id, name="Waters"))
-    category = save(Category(**own, slug="water", name="Water"))
+    category = save(Category(**own, slug=f"water-{site.slug}", name="Water"))
     closed = save(ClosedDay(**own, site_id=site.id, day=day, reason="", created_at=now))
     off = save(
         TimeOff(
@@ -191,6 +196,7 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
             site.organisation_id, site.id, kind="cover", title="Cover for Tomas", items=[],
             key="one", account_id=None, back="", now=now,
         )  # fmt: skip
+    rule = make_rule(kind, price=100, position=1).id
     kiosk = sign_in_kiosk(site.organisation_id, site.id, "Front door", by="staff", now=now)
     return {
         "room_id": [room.id],
@@ -206,7 +212,9 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
         "report_name": ["occupancy", "revenue"],
         "group_id": [group.id],
         "series_id": [group.id],
-        "rule_id": [make_rule(kind, price=100, position=1).id],
+        "recurrence_group_id": [group.id],
+        "rule_id": [rule],
+        "price_rule_id": [rule],
         "closed_day_id": [closed.id],
         "day_id": [closed.id],
         "group": list(GROUPS),

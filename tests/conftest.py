@@ -32,6 +32,7 @@ TEST_CONFIG = {
     "TESTING": True,
     "SECRET_KEY": "a key for tests",
     "SIGN_IN_LIMIT": "1000 per minute",
+    "API_LIMIT": "100000 per second",
     "SERVER_NAME": None,
 }
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from blueprints.api.kinds import Problem
-from blueprints.api.operations import OPERATIONS, Operation
+from blueprints.api.operations import MOST_KEY, OPERATIONS, Operation
 
 VERSION = "1.0.0"
 JSON = "application/json"
@@ -197,7 +197,8 @@ def _query_parameters(one: Operation) -> list[dict[str, Any]]:
         return []
     schema = _tidy(one.query.model_json_schema(by_alias=True))
     found = []
-    for name, kind in schema["properties"].items():
+    for name, value in schema["properties"].items():
+        kind = _never_null(value)
         said: dict[str, Any] = {"name": name, "in": "query", "schema": kind}
         if name in schema.get("required", ()):
             said["required"] = True
@@ -214,25 +215,36 @@ def _headers(one: Operation) -> list[dict[str, Any]]:
     found = []
     if one.method == "POST":
         found.append(
-            _header("Idempotency-Key", "The same key and body again give the same answer (H6).")
+            _header(
+                "Idempotency-Key",
+                "The same key and body again give the same answer (H6).",
+                maxLength=MOST_KEY,
+            )
         )
     if one.is_write and one.method != "POST" and one.current is not None:
         found.append(_header("If-Match", "The ETag that was seen; 412 when it is another now."))
     return found
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
+def _header(name: str, description: str, **limits: int) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "description": description,
-        "schema": {"type": "string", "maxLength": 255},
+        "schema": {"type": "string", **limits},
         "x-addition": True,
     }
 
 
 def _json_of(model: type[BaseModel], kind: str = JSON) -> dict[str, Any]:
     return {kind: {"schema": {"$ref": _TEMPLATE.format(model=model.__name__)}}}
+
+
+def _never_null(kind: dict[str, Any]) -> dict[str, Any]:
+    """What an address can say: it has no word for null, there it stands for an absent value."""
+    real = [one for one in kind.get("anyOf", ()) if one != {"type": "null"}]
+    rest = {word: it for word, it in kind.items() if word != "anyOf"}
+    return {**real[0], **rest} if len(real) == 1 else {**kind, "anyOf": real} if real else kind
 
 
 def _tidy(schema: Any) -> Any:

@@ -125,6 +125,18 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 """English, lower case."""
 
 
+def _each_once(days: list[Any]) -> list[Any]:
+    if len(set(days)) < len(days):
+        raise PydanticCustomError("unique", "Name each day once.")
+    return days
+
+
+Weekdays = Annotated[
+    list[Weekday], AfterValidator(_each_once), Field(json_schema_extra={"uniqueItems": True})
+]
+"""Days of the week, each once."""
+
+
 def in_order(weekdays: Collection[str]) -> list[Weekday]:
     """Days of the week, Monday first."""
     return [day for day in get_args(Weekday) if day in weekdays]
@@ -213,6 +225,13 @@ _NOT_HERE = "Must be a list of ids of things that are here."
 
 ObjectIds = Annotated[list[ObjectId], _list_of(re.compile(OBJECT_ID), _NOT_HERE)]
 """Ids in a body: what is wrong with one is said of the whole list, as R22 has it."""
+
+UuidInBody = Annotated[
+    Text,
+    exactly(_UUID.pattern, "There is nothing with this id here."),
+    WithJsonSchema({"type": "string", "format": "uuid"}),
+]
+"""For what is left out without a word when it is another brand's: a malformed one is neither."""
 
 Uuids = Annotated[list[Uuid], _list_of(_UUID, _NOT_HERE)]
 

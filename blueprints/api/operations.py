@@ -12,6 +12,7 @@ import datetime as dt
 import functools
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,17 +26,18 @@ from blueprints.api.tokens import find_bearer
 from blueprints.clock import utcnow
 from blueprints.json_errors import list_problems, say_refusal
 from blueprints.security import TOKEN, needs
-from domain.api import Forbidden, Stale, Unreadable, WrongBody
+from domain.api import Erased, Forbidden, Stale, Unreadable, WrongBody
 from domain.errors import NotFound, RuleBroken, WrongState
 from domain.pictures import MAX_BYTES
 from models import db
 from services.api_tokens import Bearer
-from services.idempotency import once_as_one
+from services.idempotency import FORGOTTEN, OF_PROGRAMS, once_as_one
 from services.places import lock_site
 from services.venue_settings import lock_sites
 from services.whereabouts import list_site_ids
 
 MOST_KEY = 255
+MOST_DEEP = 32
 WRITES = ("POST", "PUT", "DELETE")
 SLACK = 64 * 1024
 """What a form is larger than the file in it."""
@@ -270,6 +272,8 @@ def _answer(one: Operation, ids: Mapping[str, str]) -> Response:
         lambda: json.dumps(_do(one, call, ids)),
         call.now,
     )
+    if said == FORGOTTEN:
+        raise Erased
     return _respond(*json.loads(said))
 
 
@@ -333,7 +337,7 @@ def _read_key(bearer: Bearer) -> str:
     if len(key) > MOST_KEY or not key.isprintable():
         raise Unreadable(f"An Idempotency-Key has at most {MOST_KEY} printable characters.")
     # One token's keys are no other's, and no form's.
-    return f"api:{bearer.token_id}:{key}" if key else ""
+    return f"{OF_PROGRAMS}{bearer.token_id}:{key}" if key else ""
 
 
 def _with_body(one: Operation, call: Call) -> Call:
@@ -342,8 +346,6 @@ def _with_body(one: Operation, call: Call) -> Call:
         return call
     sent = _read_form(one) if one.file else _read_json(one)
     call = _with_new_place(one, call, sent if isinstance(sent, dict) else {})
-    if sent is None:
-        return _replace(call, one.body())
     if not isinstance(sent, dict):
         raise WrongBody([RuleBroken("The body must be an object.", code="wrong_fields")])
     try:
@@ -393,11 +395,36 @@ def _read_json(one: Operation) -> Any:
     if not raw.strip():
         if one.needs_body:
             raise Unreadable("Send a JSON object as the body.")
-        return None
+        return {}
     try:
-        return json.loads(raw, parse_constant=_refuse_constant)
+        sent = json.loads(raw, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise Unreadable("The body is not JSON.") from error
+    _check_depth(sent)
+    return sent
+
+
+def _check_depth(sent: Any) -> None:
+    """No body of ours is deep; one that is would only wear out whatever handles it."""
+    level = [sent]
+    for _ in range(MOST_DEEP):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return
+    raise Unreadable(f"The body is nested more than {MOST_DEEP} deep.")
+
+
+def _finite(text: str) -> float:
+    """A number that can be written again: JSON has no word for an infinite one."""
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
 
 
 def _read_form(one: Operation) -> Any:

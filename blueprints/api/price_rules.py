@@ -18,7 +18,7 @@ from blueprints.api.kinds import (
     Shape,
     TimeOfDay,
     Uuid,
-    Weekday,
+    Weekdays,
     WeekdaysInAddress,
     absent,
     in_order,
@@ -59,7 +59,7 @@ class PriceRule(Answer):
     """Start of the window that the session's start must lie in, included. Null is open."""
     time_to: TimeOfDay | None
     """End of the window, not included. Null is open."""
-    weekdays: list[Weekday]
+    weekdays: Weekdays
     """Days it applies on; empty is every day."""
     position: Annotated[int, Field(ge=1)]
     """Place in the order of trying, from 1."""
@@ -82,7 +82,7 @@ class PriceRuleFields(Shape):
     """Start of the window that the session's start must lie in, included. Null is open."""
     time_to: TimeOfDay | None = absent()
     """End of the window, not included. Later than `time_from`. Null is open."""
-    weekdays: list[Weekday] | None = absent()
+    weekdays: Weekdays | None = absent()
     """Days it applies on. Null or empty is every day."""
     label: Annotated[str, Field(json_schema_extra={"x-addition": True})] = absent()
     """What customers read beside the price."""

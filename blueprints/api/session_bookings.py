@@ -229,6 +229,11 @@ def item_of(call: Call, booking_id: str) -> SessionBookingItem:
     return SessionBookingItem(data=show_booking(find_booking_row(*call.here, booking_id)))
 
 
+def _spellings(reference: str) -> list[str]:
+    """References are in capitals, and so they may be asked for without."""
+    return [reference.strip(), reference.strip().upper()]
+
+
 def _ids(given: list[str] | None) -> list[str] | None:
     """A malformed one matches nothing (C15)."""
     if given is None:
@@ -259,7 +264,7 @@ def list_session_bookings(call: Call) -> SessionBookingList:
             session_ids=_ids(asked.session_id),
             session_type_ids=_ids(asked.session_type_id),
             customer_ids=_ids(asked.customer_id),
-            order_refs=None if asked.order_ref is None else [asked.order_ref.strip().upper()],
+            order_refs=None if asked.order_ref is None else _spellings(asked.order_ref),
             statuses=asked.status,
             stages=asked.stage,
             site_ids=require_desk(call, asked.site_id),

@@ -18,6 +18,7 @@ from blueprints.api.kinds import (
     Shape,
     Text,
     Uuid,
+    UuidInBody,
     Uuids,
     absent,
 )
@@ -35,7 +36,7 @@ CustomerCancellation = Literal["allowed", "disallowed", "unpaid"]
 class MembershipBookingWindow(Shape):
     """Booking window of one membership type."""
 
-    membership_type_id: Uuid
+    membership_type_id: UuidInBody
     max_advance_bookings_interval: Duration | None = None
     """How early members of this type may book. Null is no limit."""
     min_advance_bookings_interval: Duration | None = None
@@ -73,7 +74,7 @@ class SessionType(Answer):
     organisation_id: Uuid
     site_id: Uuid
     """The one site that offers it."""
-    name: Text
+    name: Annotated[Text, Field(min_length=1)]
     """Name shown to customers and staff."""
     description: Text
     """Long text for customers, in Markdown."""

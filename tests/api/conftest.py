@@ -106,6 +106,12 @@ class Program:
         return first + "".join(word.title() for word in rest)
 
 
+@pytest.fixture(scope="session")
+def program_of() -> type[Program]:
+    """Starts a program by hand: `program_of(app, app.test_client(), token)`."""
+    return Program
+
+
 @pytest.fixture
 def make(app: Flask) -> Any:
     """Calls a factory in an application context of its own and returns plain values."""

@@ -110,7 +110,6 @@ def test_r24_first_and_last_day_are_included(first, last, number):
     [
         {"weekdays": frozenset()},
         {"start_times": ()},
-        {"first_day": None},
         {"is_complete": False},
     ],
     ids=lambda missing: next(iter(missing)),
@@ -124,6 +123,11 @@ def test_s5_r24_an_open_series_is_produced_to_the_horizon():
     assert found[-1].recurrence_date == TODAY + HORIZON
     assert found[0].recurrence_date == day("2026-03-23")
     assert made(last_day=None, first_day=TODAY + HORIZON + dt.timedelta(days=1)) == []
+
+
+def test_r24_without_a_first_day_a_series_starts_on_the_day_it_is_made():
+    found = made(first_day=None, weekdays=frozenset(WEEKDAYS))
+    assert found[0].recurrence_date == TODAY
 
 
 def test_s5_a_series_with_a_last_day_is_produced_whole_whatever_the_horizon():

@@ -149,7 +149,10 @@ def test_the_mark_differs_when_the_plan_does():
     [
         ({"capacity": 21}, "capacity"),
         ({"capacity": 0}, "capacity"),
-        ({"recurrence_end": TODAY}, "recurrence_start"),
+        ({"recurrence_end": TODAY}, None),
+        ({"recurrence_start": dt.date(1, 1, 1)}, "recurrence_start"),
+        ({"recurrence_end": dt.date(9999, 12, 31)}, "recurrence_end"),
+        ({"start_times": (TimeWish("a", dt.time(9)), TimeWish("a", dt.time(10)))}, "times"),
         ({"recurrence_start": FRIDAY, "recurrence_end": TODAY}, "recurrence_end"),
         ({"start_times": (TimeWish("a", dt.time(9)), TimeWish("", dt.time(9)))}, "times"),
         ({"name": "x" * 121}, "name"),
@@ -157,5 +160,5 @@ def test_the_mark_differs_when_the_plan_does():
     ],
 )
 def test_r23_r8_what_may_not_be_saved(given, field):
-    found = list_problems(SeriesWish(**given), RoomFacts("Spring Hall", 20))
+    found = list_problems(SeriesWish(**given), RoomFacts("Spring Hall", 20), TODAY)
     assert [name for name, _ in found] == ([field] if field else [])

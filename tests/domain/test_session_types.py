@@ -25,6 +25,17 @@ BEFORE = {
 }  # fmt: skip
 
 
+NESTED = {"a": [[[[[[[[[[1]]]]]]]]]]}
+
+
+def window(opens=None):
+    return {"membership_type_id": "gold", OPENS: opens, CLOSES: None}
+
+
+def offering(kind="session", config=None, **given):
+    return {"offering_type": kind, "offering_id": "1", "offering_config": config, **given}
+
+
 def read(**given):
     reading = read_fields(given, BEFORE)
     return reading.values, [problem.field for problem in reading.problems]
@@ -98,6 +109,12 @@ def test_r3_r4_fields_are_tidied_and_absent_ones_left_alone(given, values):
         ({"max_advance_bookings_interval": ("1", "hours")}, "max_advance_bookings_interval"),
         ({"customer_cancellation_permitted": "perhaps"}, "customer_cancellation_permitted"),
         ({"spec": [["Water", ""]]}, "spec"),
+        ({"upsell_offerings": [{"offering_type": "", "offering_id": "1"}]}, "upsell_offerings"),
+        ({"membership_booking_windows": [window(), window()]}, "membership_booking_windows"),
+        ({"cross_sell_offerings": [offering(config={"a": "\0"})]}, "cross_sell_offerings"),
+        ({"cross_sell_offerings": [offering(config={"\0": 1})]}, "cross_sell_offerings"),
+        ({"cross_sell_offerings": [offering(config={"a": float("inf")})]}, "cross_sell_offerings"),
+        ({"cross_sell_offerings": [offering(config=NESTED)]}, "cross_sell_offerings"),
         ({"bring": ["x"] * 21}, "bring"),
     ],
 )
@@ -107,6 +124,31 @@ def test_d5_what_cannot_be_is_refused_under_its_field(given, field):
 
 def test_all_wrong_fields_are_named_at_once():
     assert read(name="", slug="!", duration=0)[1] == ["name", "slug", "duration"]
+
+
+def test_what_is_written_anew_goes_out_as_it_was_written():
+    assert read(**{CLOSES: "PT2H"})[0] == {CLOSES: "PT2H"}
+    assert read(**{CLOSES: ("2", "hours")})[0] == {CLOSES: "PT120M"}
+
+
+def test_a_window_without_ends_says_at_any_time_unless_a_form_left_it_empty():
+    def kept(given, *was):
+        name = "membership_booking_windows"
+        return read_fields({name: [given]}, {name: list(was)}).values[name]
+
+    assert kept(window()) == [window()]
+    assert kept(window(("", "days"))) == []
+    assert kept(window(("", "days")), window()) == [window()]
+
+
+def test_goods_keep_their_name_and_sessions_have_that_of_their_type():
+    salt = {"offering_type": "retail", "offering_id": "1", "offering_name": "Salt"}
+    name = "related_retail_offerings"
+    given = [offering("retail", display_name=None), offering(offering_name="Mine")]
+    assert read_fields({name: given}, {name: [salt]}).values[name] == [
+        salt, {"offering_type": "session", "offering_id": "1"},
+    ]  # fmt: skip
+    assert read_fields({name: given[:1]}, {}).values[name] == [{**salt, "offering_name": "1"}]
 
 
 def test_c2_the_older_word_changes_no_staff_only_type():

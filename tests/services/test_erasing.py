@@ -66,6 +66,7 @@ from services.doctor import examine
 from services.erased_texts import TRACES
 from services.erasing import erase_customer, find_erasure
 from services.facts import venue_of
+from services.idempotency import FORGOTTEN
 from services.merging import find_merge, merge_customers
 from services.notes import About, add_note
 from services.orders import Till, comp, refund, take_payment
@@ -198,6 +199,18 @@ def site():
     return make_site(slug="bath")
 
 
+def tell_programs(own, customer_id, session_id):
+    """What a program was told: by name, by an id alone, and of somebody else."""
+    for number, said in enumerate((
+        {"first_name": NAME.split()[0], "last_name": NAME.split()[1], "customer_id": customer_id},
+        {"session_id": session_id, "message": f"{NAME} ü"},
+        {"customer_id": "0" * 24, "session_id": session_id},
+    )):  # fmt: skip
+        answer = json.dumps([201, json.dumps({"data": said}, ensure_ascii=False), ""])
+        save(IdempotencyKey(**own, key=f"api:token:{number}", body_hash="h", answer=answer,
+                            created_at=NOW))  # fmt: skip
+
+
 def build_person(site):
     """Somebody with the word in every text that they, or staff about them, can touch."""
     own = {"organisation_id": site.organisation_id}
@@ -278,6 +291,7 @@ def build_person(site):
     save(AccountLink(purpose="register", email=EMAIL.title(), name=NAME, next=f"/{MARK}",
                      created_at=NOW, expires_at=NOW))  # fmt: skip
     save(IdempotencyKey(**own, key="k", body_hash="h", answer=EMAIL, created_at=NOW))
+    tell_programs(own, row.id, past.id)
     for number, payload in enumerate((
         {"letter": "account_closed", "to": EMAIL, "name": NAME},
         {"letter": "guest_form", "booking": theirs.id, "to": EMAIL},
@@ -510,3 +524,24 @@ def test_addresses_are_found_in_any_spelling(site):
 def test_nothing_lingers_in_the_files_free_pages(on_postgresql):
     if not on_postgresql:
         assert db.session.execute(sa.text("PRAGMA secure_delete")).scalar_one() == 1
+
+
+def test_h6_what_a_program_was_told_of_them_goes_and_its_key_does_nothing_again(site):
+    row = build_person(site)
+    erase(row, cancels=True)
+
+    def answer(number):
+        return db.session.scalars(
+            sa.select(IdempotencyKey.answer).where(IdempotencyKey.key == f"api:token:{number}"),
+            execution_options=ANYWHERE,
+        ).one()
+
+    assert [answer(0), answer(1)] == [FORGOTTEN, FORGOTTEN]
+    assert json.loads(answer(2))[0] == 201
+    # An erasure of somebody else comes by what is forgotten already.
+    jude = db.session.scalar(
+        sa.select(Customer).where(Customer.name == "Jude Park"), execution_options=ANYWHERE
+    )
+    if jude is not None:
+        erase(jude, cancels=True)
+    assert answer(0) == FORGOTTEN

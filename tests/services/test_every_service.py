@@ -73,6 +73,7 @@ from services import (
     archive_writing,
     archives,
     basket,
+    bookings_made,
     cancelling,
     categories,
     checkout,
@@ -106,9 +107,11 @@ from services import (
     second_factor,
     series,
     series_choices,
+    series_rows,
     session_changes,
     session_edits,
     session_types,
+    session_updates,
     sessions_made,
     sign_ins,
     staff,
@@ -116,6 +119,7 @@ from services import (
     sweeping,
     type_archiving,
     type_copying,
+    type_rows,
     venue_settings,
     waiting,
     waking,
@@ -438,6 +442,24 @@ def booking(it: House) -> None:
         guests=1, reason="A birthday", shown=asked.failed,
         rights={"RESERVATIONS_MANAGE", "SETTINGS_MANAGE"}, account_id=staff.id, now=NOW,
     )  # fmt: skip
+
+
+def by_programs(it: House) -> None:
+    ana = bookings_made.Booker(name="Ana Reyes", email="ana@example.com", phone="+44 1225 000000")
+    row, two = make_session(it.kind), bookings_made.Party(2)
+    booked = it.did(bookings_made.book_as_customer, it.id, row.id, who=ana, party=two, now=NOW)
+    walter = bookings_made.Booker(name="Walter")
+    it.did(
+        bookings_made.book_as_staff, *it.here, row.id, who=walter, party=two, reason="By phone",
+        rights=RIGHTS, now=NOW,
+    )  # fmt: skip
+    other = make_session(it.kind, local_start="2026-06-13T18:00")
+    it.did(bookings_made.move_booking, *it.here, booked, other.id, now=NOW)
+    it.did(bookings_made.cancel_booking, *it.here, booked, reason="Ill", now=NOW)
+    full = make_session(it.kind, local_start="2026-06-14T18:00", capacity=1, waitlist_enabled=True)
+    make_order(full, email="full@example.com")
+    waits = it.did(bookings_made.wait_for, it.id, full.id, who=ana, guests=1, now=NOW)
+    it.did(bookings_made.stop_waiting, *it.here, waits, now=NOW)
 
 
 def money(it: House) -> None:
@@ -763,9 +785,14 @@ def offer(it: House) -> None:
         price_rules.save_rules, *at, [replace(prices.rules[0], price=3100)], seen=prices.mark,
         now=NOW,
     )  # fmt: skip
+    it.did(type_rows.add_type, *it.here, {"name": "Steam"}, now=NOW)
+    it.did(type_rows.change_type, *at, {"summary": "Warm."}, now=NOW)
+    it.did(type_rows.add_copy, *at, {"name": "Third"}, with_rules=False, with_series=False, now=NOW)
     seen = type_archiving.find_archiving(*at, now=NOW).mark
     it.did(type_archiving.archive_type, *at, seen=seen, now=NOW)
     it.did(type_archiving.restore_type, *at, now=NOW)
+    it.did(type_rows.archive_live_type, *at, now=NOW)
+    type_archiving.restore_type(*at, now=NOW)
     link = it.did(
         private_links.make_link, *it.here, private_links.NewLink(it.kind.id, "For Ines"),
         by="staff", now=NOW,
@@ -797,6 +824,13 @@ def sessions(it: House) -> None:
     it.did(session_changes.cancel_session, *at, reason="Repairs", seen=seen, now=NOW)
     seen = session_changes.find_restorable_session(*at, now=NOW).clash_mark
     it.did(session_changes.restore_session, *at, seen=seen, now=NOW)
+    # The same in one step, as programs do it.
+    start = dt.datetime(2026, 6, 22, 9, tzinfo=dt.UTC)
+    sent = {"session_type_id": it.kind.id, "start_time": start, "room_id": it.room.id}
+    at = (*it.here, it.did(session_updates.create_session, *it.here, sent, now=NOW))
+    it.did(session_updates.update_session, *at, {"capacity": 5, "price": 900}, now=NOW)
+    it.did(session_updates.cancel_at_once, *at, now=NOW)
+    it.did(session_updates.restore_at_once, *at, now=NOW)
 
 
 def schedule(it: House) -> None:
@@ -836,6 +870,9 @@ def schedule(it: House) -> None:
     it.did(series.archive_series, *at, shown=shown, now=NOW)
     shown = series.preview_restoring(*at, now=NOW).mark
     it.did(series.restore_series, *at, shown=shown, now=NOW)
+    it.did(series_rows.change_series, *at, {"name": "Dawn"}, now=NOW)
+    it.did(series_rows.archive_live_series, *at, now=NOW)
+    it.did(series.restore_series, *at, shown=None, now=NOW)
     fresh = replace(wish, weekdays=("sunday",), start_times=wish.start_times[:1])
     fresh = replace(fresh, start_times=(replace(fresh.start_times[0], id=None),))
     shown = series.preview_series(*it.here, type_id=it.kind.id, wish=fresh, now=NOW).mark
@@ -854,8 +891,8 @@ def schedule(it: House) -> None:
 
 
 STORIES = (
-    accounts, booking, money, waiting_list, forms, people, security, colleagues, at_the_door,
-    other_programs,
+    accounts, booking, by_programs, money, waiting_list, forms, people, security, colleagues,
+    at_the_door, other_programs,
     the_house, team, offer, sessions, schedule,
 )  # fmt: skip
 
