@@ -224,14 +224,15 @@ def _setting_up(site: Any, kind: Any, day: dt.date, now: dt.datetime) -> dict[st
         "kiosk_id": [kiosk.partition(".")[0]],
         "code": ["0123456789abcdef0123"],
         "archive_id": [_archive(site.organisation_id, now)],
-        **_webhook(site.organisation_id, now),
+        **_webhook(site, now),
     }
 
 
-def _webhook(organisation_id: str, now: dt.datetime) -> dict[str, list[Any]]:
-    """One of all sites, and a test that waits to be sent."""
-    keeper = Keeper(organisation_id, frozenset({(None, "SETTINGS_MANAGE")}))
-    wish = Wish("Door display", "https://hooks.example.com/sundial", ["booking.created"])
+def _webhook(site: Any, now: dt.datetime) -> dict[str, list[Any]]:
+    """One of the site, and a test that waits to be sent."""
+    keeper = Keeper(site.organisation_id, frozenset({(None, "SETTINGS_MANAGE")}))
+    address, kinds = "https://hooks.example.com/sundial", ["booking.created"]
+    wish = Wish("Door display", address, kinds, site.id)
     made = make_webhook(keeper, wish, by=None, seal_key="a key for tests", now=now)
     return {"webhook_id": [made.id], "delivery_id": [send_test(keeper, made.id, now=now)]}
 

@@ -54,6 +54,8 @@ MADE: dict[str, tuple[Any, Any]] = {
         lambda ids: {
             "session_id": ids["session_id"],
             "guests": 1,
+            "booked_as": "staff",
+            "email": "ana@example.com",
             "first_name": "Ana",
             "last_name": "Reyes",
         },
