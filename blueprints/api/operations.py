@@ -121,7 +121,6 @@ class Operation:
     also: Callable[[Call], Iterable[RuleBroken]] | None
     wrong_state: int
     names: Mapping[str, str]
-    at_asked_site: bool
     file: str
     before: Callable[[Call], Call] | None
     tells_secret: bool
@@ -159,7 +158,6 @@ def operation(
     also: Callable[[Call], Iterable[RuleBroken]] | None = None,
     wrong_state: int = 409,
     names: Mapping[str, str] | None = None,
-    at_asked_site: bool = False,
     file: str = "",
     before: Callable[[Call], Call] | None = None,
     tells_secret: bool = False,
@@ -174,8 +172,7 @@ def operation(
     the way itself adds (409, 412, 429) is marked in the document. `current` shows the thing as it
     stands: its ETag is compared with `If-Match`. `also` asks the domain about the fields that are
     of the right kind when others are not, so that all are named at once. `names` are the API's
-    names of fields that the domain calls otherwise. `at_asked_site`: something is made at the
-    site that `site_id` in the address names, or at the only one where the token has the right.
+    names of fields that the domain calls otherwise.
     `file` is the part of a form, multipart/form-data, that carries a file; the body's other
     fields are its texts. `before` is done before the transaction begins, for what takes long.
     `tells_secret`: the answer holds what is kept nowhere, so the service keeps `call.key` itself,
@@ -205,7 +202,6 @@ def operation(
             also=also,
             wrong_state=wrong_state,
             names=names or {},
-            at_asked_site=at_asked_site,
             file=file,
             before=before,
             tells_secret=tells_secret,
@@ -227,6 +223,18 @@ def operation(
         return view
 
     return declare
+
+
+def asked_site(call: Call, _sent: Mapping[str, Any]) -> str:
+    """For `goes_to`: the site that `site_id` in the address names, else the token's only one.
+
+    "" where that is none, a foreign one like an unknown one: it is then a field at fault (C26).
+    """
+    every, asked = list_site_ids(call.organisation_id), call.query.site_id
+    if asked is not None:
+        return asked if asked in every else ""
+    own = [one for one in every if call.bearer.has_access(one)]
+    return own[0] if len(own) == 1 else ""
 
 
 def etag_of(shown: BaseModel) -> str:
@@ -278,9 +286,7 @@ def _answer(one: Operation, ids: Mapping[str, str]) -> Response:
 
 
 def _find_places(one: Operation, bearer: Bearer, ids: Mapping[str, str]) -> tuple[str, ...]:
-    """The sites of the thing in the path, or the one at which something is to be made."""
-    if one.at_asked_site:
-        return (_asked_site(bearer, one.right or ""),)
+    """The sites of the thing in the path."""
     if one.of is None:
         return ()
     if not all(re.fullmatch(r"[0-9a-f-]{24,36}", each) for each in ids.values()):
@@ -291,7 +297,7 @@ def _find_places(one: Operation, bearer: Bearer, ids: Mapping[str, str]) -> tupl
 
 def _choose_place(one: Operation, bearer: Bearer, places: Sequence[str]) -> str:
     """The first of these sites at which the token may do this; raises Forbidden, NotFound."""
-    if one.of is None and not one.at_asked_site:
+    if one.of is None:
         return ""
     right = one.right
     if right is not None:
@@ -302,20 +308,6 @@ def _choose_place(one: Operation, bearer: Bearer, places: Sequence[str]) -> str:
     if not seen:
         raise Forbidden if 403 in one.codes else NotFound("We couldn't find that.")
     return seen[0]
-
-
-def _asked_site(bearer: Bearer, right: str) -> str:
-    """Where something is to be made: a foreign site is answered as an unknown one (C26)."""
-    own = list_site_ids(bearer.organisation_id)
-    may = [site_id for site_id in own if bearer.may(right, site_id)]
-    asked = request.args.get("site_id", "").strip()
-    if asked:
-        may = [site_id for site_id in may if site_id == asked]
-    if not may:
-        raise Forbidden(right)
-    if len(may) > 1:
-        raise RuleBroken("Say at which site: site_id.", code="site_missing", field="site_id")
-    return may[0]
 
 
 def _read_query(one: Operation) -> Any:
@@ -348,21 +340,37 @@ def _with_body(one: Operation, call: Call) -> Call:
     call = _with_new_place(one, call, sent if isinstance(sent, dict) else {})
     if not isinstance(sent, dict):
         raise WrongBody([RuleBroken("The body must be an object.", code="wrong_fields")])
+    nowhere = _nowhere(one, call)
     try:
-        return _replace(call, one.body.model_validate(sent))
+        read = _replace(call, one.body.model_validate(sent))
     except ValidationError as error:
-        problems = [
+        problems = nowhere + [
             RuleBroken(_sentence(one_error), field=".".join(str(part) for part in one_error["loc"]))
             for one_error in error.errors()
         ]
         problems += _other_problems(one, call, sent, {str(e["loc"][0]) for e in error.errors()})
         raise WrongBody(problems) from error
+    if nowhere:
+        raise WrongBody(nowhere)
+    return read
+
+
+def _nowhere(one: Operation, call: Call) -> list[RuleBroken]:
+    """What to say when the address names no site at which something could be made."""
+    if one.goes_to is not asked_site or call.site_id:
+        return []
+    sentence = "There is no site with this id here."
+    if call.query.site_id is None:
+        sentence = "Say at which site: this token has several."
+    return [RuleBroken(sentence, code="reference", field="site_id")]
 
 
 def _with_new_place(one: Operation, call: Call, sent: Mapping[str, Any]) -> Call:
     """The call with the site that a new thing goes to; raises Forbidden before fields are read."""
     if one.goes_to is None:
         return call
+    if one.right is not None and not call.bearer.may_somewhere(one.right):
+        raise Forbidden(one.right)
     site_id = one.goes_to(call, sent)
     if one.right is not None and site_id:
         call.require(one.right, site_id)

@@ -20,7 +20,7 @@ from blueprints.api.kinds import (
     Whole,
     absent,
 )
-from blueprints.api.operations import Call, operation
+from blueprints.api.operations import Call, asked_site, operation
 from blueprints.api.paging import Paged, say_page
 from domain.errors import RuleBroken
 from domain.roles import SETTINGS
@@ -179,7 +179,7 @@ def list_all_rooms(call: Call) -> RoomList:
     summary="Set up a room",
     description="It comes last in the order of the calendar's columns.",
     right=SETTINGS,
-    at_asked_site=True,
+    goes_to=asked_site,
     query=NewAtQuery,
     body=RoomCreate,
     gives=RoomItem,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from blueprints.api.kinds import FlagInAddress, Shape, SiteInAddress, TextInAddress
-from blueprints.api.operations import Call, operation
+from blueprints.api.operations import Call, asked_site, operation
 from blueprints.api.paging import Paged, say_page
 from blueprints.api.price_rules import show_rule
 from blueprints.api.recurrence_groups import show_group
@@ -20,7 +20,7 @@ from blueprints.api.session_type_shapes import (
     SessionTypeUpdate,
 )
 from blueprints.api.summaries import CategorySummary, show_media
-from domain.api import Forbidden, WrongBody
+from domain.api import Forbidden
 from domain.errors import RuleBroken
 from domain.roles import SETTINGS
 from domain.session_types import OFFERINGS, SESSION, WINDOWS
@@ -135,25 +135,8 @@ def _values(call: Call) -> dict[str, Any]:
     return values
 
 
-def _goes_to(call: Call, _sent: Mapping[str, Any]) -> str:
-    """The site that is named, or the only one there is; "" where that is none (C26)."""
-    bearer, asked = call.bearer, call.query.site_id
-    if not bearer.may_somewhere(SETTINGS):
-        raise Forbidden(SETTINGS)
-    every = list_site_ids(call.organisation_id)
-    if asked is not None:
-        return asked if asked in every else ""
-    own = [one for one in every if bearer.has_access(one)]
-    return own[0] if len(own) == 1 else ""
-
-
 def _problems_of_new(call: Call) -> Iterable[RuleBroken]:
-    if call.site_id:
-        return list_wrong_fields(*call.here, _values(call))
-    sentence = "There is no site with this id here."
-    if call.query.site_id is None:
-        sentence = "Say at which site: this token has several."
-    return [RuleBroken(sentence, code="reference", field="site_id")]
+    return list_wrong_fields(*call.here, _values(call)) if call.site_id else ()
 
 
 def _problems(call: Call) -> Iterable[RuleBroken]:
@@ -196,7 +179,7 @@ def list_session_types(call: Call) -> SessionTypeList:
     description="At the site that is named, or at the only one that the token has. It has no "
     "dates until a recurrence group is attached.",
     right=SETTINGS,
-    goes_to=_goes_to,
+    goes_to=asked_site,
     query=NewTypeQuery,
     body=SessionTypeCreate,
     gives=SessionTypeItem,
@@ -207,8 +190,6 @@ def list_session_types(call: Call) -> SessionTypeList:
     names=NAMES,
 )
 def create_session_type(call: Call) -> SessionTypeItem:
-    if not call.site_id:
-        raise WrongBody([*_problems_of_new(call)])
     return _item(call, add_type(*call.here, _values(call), now=call.now))
 
 

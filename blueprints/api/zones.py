@@ -15,7 +15,7 @@ from blueprints.api.kinds import (
     Uuid,
     absent,
 )
-from blueprints.api.operations import Call, operation
+from blueprints.api.operations import Call, asked_site, operation
 from blueprints.api.paging import Paged, say_page
 from blueprints.api.rooms import NewAtQuery
 from domain.roles import SETTINGS
@@ -99,7 +99,7 @@ def list_all_zones(call: Call) -> ZoneList:
     summary="Set up a zone",
     description="It comes last in the order.",
     right=SETTINGS,
-    at_asked_site=True,
+    goes_to=asked_site,
     query=NewAtQuery,
     body=ZoneCreate,
     gives=ZoneItem,

@@ -218,7 +218,7 @@ def test_c26_a_new_thing_is_made_at_the_only_site_or_at_the_one_named(
     made = shop.post(f"/{kind}?site_id={neighbour}", body)["data"]
     assert made["site_id"] == neighbour
     for site in (foreign["sites"], new_uuid(), "none"):
-        shop.post(f"/{kind}?site_id={site}", body, 403)
+        assert list(shop.post(f"/{kind}?site_id={site}", body, 422)["errors"]) == ["site_id"]
     program(site_id).post(f"/{kind}?site_id={neighbour}", body, 403)
 
 

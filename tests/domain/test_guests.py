@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from domain.errors import RuleBroken
 from domain.guests import (
     Attending,
+    Named,
     Stay,
     check_assignment,
     find_overlaps,
     most_people,
+    number_people,
     people_needed,
     usual_assignment,
 )
@@ -147,3 +149,16 @@ def test_h9_overlapping_sessions_of_one_guest_are_found_and_touching_ones_are_no
 ):
     assert bool(find_overlaps([first, second])) is meets
     assert bool(find_overlaps([second, first])) is meets
+
+
+@pytest.mark.parametrize(
+    ("party", "numbers"),
+    [
+        ([Named("Jude"), Named("Ana")], (1, 0)),
+        ([Named("Ana", "ana@example.com"), Named("Ana")], (0, 1)),
+        ([Named("Ana", "other@example.com"), Named("Anna", "ANA@example.com")], (1, 0)),
+        ([Named("Jude"), Named("Bo")], (1, 2)),
+    ],
+)
+def test_h9_the_booker_is_known_among_a_party_that_is_named(party, numbers):
+    assert number_people(Named("ana", "ana@example.com"), party) == numbers

@@ -600,6 +600,7 @@ def the_house(it: House) -> None:
         venue_settings.save_settings, *it.here, "booking", {"hold_minutes": 20},
         seen=mark_of_values(kept),
     )  # fmt: skip
+    it.did(venue_settings.change_settings, *it.here, {"few_left": 5, "phone": "+44 1225 000000"})
     was = notices.find_notices(*it.here)
     it.did(notices.save_notices, *it.here, replace(was, reminder_hours=12), was=was.mark)
     change = zone_changes.find_zone_change(*it.here, "Europe/Berlin", now=NOW)
@@ -626,6 +627,8 @@ def the_house(it: House) -> None:
     values = categories.category_values(categories.find_category(it.id, one))
     it.did(categories.save_category, it.id, one, {"blurb": "Warm"}, seen=mark_of_values(values))
     it.did(categories.step_category, it.id, one, 1)
+    standing = [line.category.id for line in categories.list_categories(it.id)]
+    it.did(categories.order_categories, it.id, standing[::-1])
     it.did(categories.remove_category, it.id, one)
 
     content = io.BytesIO()
