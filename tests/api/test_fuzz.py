@@ -147,18 +147,18 @@ def _snake(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("token", "phases", "examples"),
+    ("token", "phases", "examples", "least"),
     [
-        ("here", "coverage,fuzzing,stateful", 6),
-        ("near", "fuzzing", 2),
-        ("settings", "fuzzing", 2),
-        ("reservations", "fuzzing", 2),
-        ("", "fuzzing", 1),
+        ("here", "coverage,fuzzing,stateful", 3, 2500),
+        ("near", "fuzzing", 2, 100),
+        ("settings", "fuzzing", 2, 100),
+        ("reservations", "fuzzing", 2, 100),
+        ("", "fuzzing", 1, 50),
     ],
     ids=["all rights", "another site", "settings", "reservations", "no token"],
 )
 def test_no_request_breaks_the_api_or_gets_an_answer_that_was_not_promised(
-    place, tmp_path, token, phases, examples
+    place, tmp_path, token, phases, examples, least
 ):
     server, house, spare = place
     header = f"Authorization: Bearer {house.tokens.get(token, 'sundial_' + 'a' * 43)}"
@@ -177,3 +177,6 @@ def test_no_request_breaks_the_api_or_gets_an_answer_that_was_not_promised(
         timeout=240,
     )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+    made = re.search(r"([\d,]+) generated", done.stdout)
+    assert made is not None, done.stdout
+    assert int(made[1].replace(",", "")) >= least, made[0]
