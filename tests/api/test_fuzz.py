@@ -146,6 +146,7 @@ def _snake(name: str) -> str:
     return re.sub(r"([A-Z])", r"_\1", name).lower()
 
 
+@pytest.mark.timeout(1000)
 @pytest.mark.parametrize(
     ("token", "phases", "examples", "least"),
     [
@@ -174,7 +175,7 @@ def test_no_request_breaks_the_api_or_gets_an_answer_that_was_not_promised(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
     made = re.search(r"([\d,]+) generated", done.stdout)
