@@ -173,6 +173,14 @@ def take_kiosk(browser: Browser, address: str) -> None:
     take(page, "kiosk")
 
 
+def take_programs(browser: Browser, address: str) -> None:
+    page = open_desk(browser, address, "imogen@stillwater.example", "river-before-dawn")
+    page.goto(f"{address}/staff/stillwater-bath/webhooks/new")
+    take(page, "webhook")
+    page.goto(f"{address}/api/docs/price-rules")
+    take(page, "api")
+
+
 def take_links(browser: Browser, address: str) -> None:
     page = open_desk(browser, address, "imogen@stillwater.example", "river-before-dawn")
     page.goto(f"{address}/staff/stillwater-bath/links")
@@ -231,6 +239,7 @@ def main() -> None:
             take_account(browser, f"http://127.0.0.1:{server.server_port}")
             take_desk(browser, f"http://127.0.0.1:{server.server_port}")
             take_kiosk(browser, f"http://127.0.0.1:{server.server_port}")
+            take_programs(browser, f"http://127.0.0.1:{server.server_port}")
             take_links(browser, f"http://127.0.0.1:{server.server_port}")
             browser.close()
         server.shutdown()
