@@ -45,6 +45,7 @@ from blueprints.cli import register_commands
 from blueprints.clock import install_clock
 from blueprints.configuration import configure
 from blueprints.errors import register_errors
+from blueprints.logs import install_logs
 from blueprints.rendering import STATIC_FOLDER, STATIC_PREFIX, install_rendering
 from blueprints.security import HostGuard, csrf, install_security, login_manager
 from models import before_commit, db, install_finding, install_sqlite, install_walls
@@ -56,6 +57,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     """The whole shop; `config` overrides what the environment says."""
     app = Flask(__name__, static_folder=None)
     configure(app, config)
+    install_logs()
     install_clock(app)
     db.init_app(app)
     migrate.init_app(app, db)

@@ -1,13 +1,12 @@
 """Tells the trail who acts: the request's account, a kiosk or token, the worker, the console."""
 
 import getpass
-import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, g, request
 from flask_login import current_user
 
 from blueprints.clock import read_clock
@@ -22,7 +21,6 @@ def install_acting(app: Flask) -> None:
     app.before_request(lambda: let_act(_who))
     app.teardown_request(lambda _error: let_act(None))
     app.after_request(_say_request_id)
-    logging.getLogger("sundial").addFilter(_with_request_id)
 
 
 def request_id() -> str:
@@ -37,11 +35,6 @@ def request_id() -> str:
 def _say_request_id(response: Response) -> Response:
     response.headers["Request-Id"] = request_id()
     return response
-
-
-def _with_request_id(record: logging.LogRecord) -> bool:
-    record.request_id = request_id() if has_request_context() else ""
-    return True
 
 
 def act_as(kind: str, actor_id: str, name: str) -> None:

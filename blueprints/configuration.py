@@ -57,9 +57,20 @@ def configure(app: Flask, config: dict[str, Any] | None) -> None:
     if app.config["PUBLIC_ADDRESS"]:
         app.config["PUBLIC_ADDRESS"] = str(app.config["PUBLIC_ADDRESS"]).rstrip("/")
     if not app.config["SECRET_KEY"]:
+        app.config["SECRET_KEY"] = _key_of_this_machine(app)
+    if not app.config["SECRET_KEY"]:
         if app.config["PRODUCTION"] or not (app.debug or app.testing):
             raise Misconfigured("Set SUNDIAL_SECRET_KEY to a long random text.")
         app.config["SECRET_KEY"] = "for development only"  # noqa: S105 - refused above otherwise
+
+
+def _key_of_this_machine(app: Flask) -> str:
+    """The key that scripts/run.sh made: a command at the console belongs to the same shop."""
+    try:
+        return (Path(app.instance_path) / "secret_key").read_text().strip()
+    except OSError:
+        # None was made, or it is another user's, who alone may read it.
+        return ""
 
 
 def _refuse_in_production(app: Flask) -> None:

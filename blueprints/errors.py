@@ -1,6 +1,7 @@
 """From a refusal to an answer: one table of statuses, one calm page."""
 
 import logging
+from urllib.parse import quote
 
 from flask import Flask, Response, request
 from flask_wtf.csrf import CSRFError
@@ -76,7 +77,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.exception("unexpected error at %s", request.path, exc_info=error)
+    log.exception("unexpected error at %s", quote(request.path), exc_info=error)
     if is_api():
         return json_errors.say_status(500)
     return _page(

@@ -18,6 +18,7 @@ from services.idempotency import once, retrying
 from services.paging import Cut, PageOf, cut_out
 from services.pictures import Made, make_picture
 from services.places import raise_revision
+from services.venue_settings import lock_sites
 
 PER_PAGE = 24
 MAX_ALT = 200
@@ -145,6 +146,8 @@ def describe_media(organisation_id: str, media_id: str, alt: str, *, seen: str |
     said = check_alt(alt)
 
     def deed() -> None:
+        # Behind the sites, where a program's If-Match is compared (ADR 23).
+        lock_sites(organisation_id)
         row = _load(organisation_id, media_id, lock="words")
         check_edit({"alt": row.alt}, {"alt": said}, seen)
         if row.alt == said:
@@ -164,6 +167,7 @@ def delete_media(organisation_id: str, media_id: str, *, now: dt.datetime) -> No
     """
 
     def deed() -> None:
+        lock_sites(organisation_id)
         row = _load(organisation_id, media_id, lock="row")
         uses = _uses(organisation_id, [media_id])[media_id]
         if uses:

@@ -177,9 +177,10 @@ def save_type(
     """
 
     def deed() -> Saved:
+        # Behind its site, where a program's If-Match is compared (ADR 23), and no session of an
+        # older length is made meanwhile; sessions before types (ADR 9).
+        lock_site(organisation_id, site_id)
         if "duration" in given:
-            # No session of the old length is made meanwhile; sessions before types (ADR 9).
-            lock_site(organisation_id, site_id)
             _lock_followers(organisation_id, type_id, now)
         row = lock_type(organisation_id, site_id, type_id)
         before = values_of(row)

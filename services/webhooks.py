@@ -91,6 +91,11 @@ def find_webhook(keeper: Keeper, webhook_id: str) -> WebhookLine:
     return _lines(keeper, [find_own(keeper, webhook_id)])[0]
 
 
+def hold_webhook(keeper: Keeper, webhook_id: str) -> WebhookLine:
+    """One that is theirs, which nobody else changes until the transaction ends; or NotFound."""
+    return _lines(keeper, [find_own(keeper, webhook_id, is_locked=True)])[0]
+
+
 def list_places(keeper: Keeper) -> list[tuple[str | None, str]]:
     """For which sites they may make one, with their names; None for all sites."""
     sites = list_sites(keeper.organisation_id)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
 from blueprints.api.area import bp
@@ -525,8 +525,3 @@ def _sentence(error: Any) -> str:
     if kind in ("string_too_long", "too_long"):
         return f"At most {context['max_length']}."
     return str(error["msg"])
-
-
-def remember(name: str, value: Any) -> None:
-    """Keep something of this request for its log line."""
-    setattr(g, f"api_{name}", value)

@@ -30,6 +30,7 @@ from services.webhooks import (
     Wish,
     change_webhook,
     find_webhook,
+    hold_webhook,
     list_webhooks,
     make_webhook,
     pause_webhook,
@@ -191,6 +192,11 @@ def _item(call: Call, webhook_id: str) -> WebhookItem:
     return WebhookItem(data=_show(find_webhook(_keeper(call), webhook_id)))
 
 
+def _held(call: Call, webhook_id: str) -> WebhookItem:
+    """Of several who saw the same, one may change it: it is of no site to wait behind."""
+    return WebhookItem(data=_show(hold_webhook(_keeper(call), webhook_id)))
+
+
 def _is_private_allowed() -> bool:
     return bool(current_app.config["WEBHOOK_PRIVATE"])
 
@@ -271,7 +277,7 @@ def get(call: Call, webhook_id: str) -> WebhookItem:
     gives=WebhookItem,
     codes=(400, 401, 403, 404, 422),
     is_addition=True,
-    current=_item,
+    current=_held,
     names=NAMES,
 )
 def update(call: Call, webhook_id: str) -> WebhookItem:
@@ -303,7 +309,7 @@ def update(call: Call, webhook_id: str) -> WebhookItem:
     description="A real delete, with its log. What waits is not sent.",
     codes=(401, 403, 404),
     is_addition=True,
-    current=_item,
+    current=_held,
 )
 def delete(call: Call, webhook_id: str) -> None:
     remove_webhook(_keeper(call), webhook_id)

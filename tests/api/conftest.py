@@ -1,12 +1,15 @@
 """A program that works through the API; every answer is held against the document."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import jsonschema
 import pytest
+import sqlalchemy as sa
 from factories import fetch, make_site
 from flask import Flask
 from flask.testing import FlaskClient
@@ -14,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from blueprints.api.document import build_document
 from blueprints.clock import read_clock
-from models import RIGHTS, Site
+from models import RIGHTS, Site, db
 from services.api_tokens import make_token
 from services.staff import EVERYWHERE
 
@@ -148,3 +151,22 @@ def program(app: Flask) -> Any:
 @pytest.fixture
 def site_id(make: Any) -> str:
     return make(lambda: make_site().id)
+
+
+@pytest.fixture
+def statements(make: Any) -> Any:
+    """Counts what is asked of the database inside a block."""
+
+    @contextmanager
+    def listen() -> Iterator[list[str]]:
+        found: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            found.append(statement)
+
+        engine = make(lambda: db.engine)
+        sa.event.listen(engine, "before_cursor_execute", note)
+        yield found
+        sa.event.remove(engine, "before_cursor_execute", note)
+
+    return listen

@@ -31,6 +31,8 @@ CHANGED: dict[str, Any] = {
     "/session-types/{session_type_id}": lambda number: {"name": f"Warm water {number}"},
     "/sessions/{session_id}": lambda number: {"max_baskets": 3 + number},
     "/recurrence-groups/{recurrence_group_id}": lambda number: {"name": f"Summer {number}"},
+    "/webhooks/{webhook_id}": lambda number: {"name": f"Till {number}"},
+    "/rooms/{room_id}": lambda number: {"name": f"Hall {number}"},
 }
 """What is changed, and what the numbered writer writes."""
 MADE: dict[str, tuple[Any, Any]] = {

@@ -25,3 +25,18 @@ def test_c13_an_explicit_null_is_no_first_day(program, site_id, at):
     made = program(site_id).post(at, {"price": 0, "date_from": None})
     assert made["data"]["date_from"] is None
     assert made["data"]["price"] == 0
+
+
+def test_r21_a_page_takes_as_many_statements_whatever_is_on_it(program, site_id, at, statements):
+    shop = program(site_id)
+
+    def count():
+        with statements() as found:
+            shop.get(f"{at}?per_page=100")
+        return len(found)
+
+    count()  # that the token was used is noted once
+    few = count()
+    for number in range(8):
+        shop.post(at, {"price": 900 + number, "weekdays": ["monday"]})
+    assert count() == few

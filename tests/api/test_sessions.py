@@ -1,7 +1,6 @@
 """Sessions through the API (2.4, R1-R3, R5-R13, R16, R21; C7, C11, C15-C24, C30, C39, C42)."""
 
 import datetime as dt
-from contextlib import contextmanager
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
@@ -89,25 +88,6 @@ def change(make, model, row_id, **given):
         db.session.commit()
 
     make(write)
-
-
-@pytest.fixture
-def statements(make):
-    """Counts what is asked of the database inside a block."""
-
-    @contextmanager
-    def listen():
-        found = []
-
-        def note(connection, cursor, statement, *_):
-            found.append(statement)
-
-        engine = make(lambda: db.engine)
-        sa.event.listen(engine, "before_cursor_execute", note)
-        yield found
-        sa.event.remove(engine, "before_cursor_execute", note)
-
-    return listen
 
 
 def ids(answer):

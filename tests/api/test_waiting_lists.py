@@ -87,6 +87,24 @@ def test_a_wrong_field_is_named(shop, full, wrong, field):
     assert list(refused["errors"]) == [field]
 
 
+def test_r21_a_page_takes_as_many_statements_whatever_is_on_it(shop, full, statements):
+    at = f"/sessions/{full[0]}/waiting-list"
+
+    def join(*numbers):
+        for number in numbers:
+            shop.post(at, {**JUDE, "email": f"jude{number}@example.com"})
+
+    def count():
+        with statements() as found:
+            shop.get(f"{at}?per_page=100")
+        return len(found)
+
+    join(1, 2)
+    few = count()
+    join(3, 4, 5, 6, 7)
+    assert count() == few
+
+
 def test_rights_are_those_of_the_desk(program, site_id, full):
     at = f"/sessions/{full[0]}/waiting-list"
     other = program(site_id, "SETTINGS_MANAGE")

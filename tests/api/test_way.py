@@ -1,12 +1,12 @@
 """The way of every request: in which order it is refused, what it may carry, what it leaves."""
 
 import json
-import logging
 
 import pytest
 import sqlalchemy as sa
 from factories import ANYWHERE, fetch, make_account, make_type
 
+from blueprints.api import operations
 from blueprints.api.tokens import _asked
 from blueprints.configuration import DEFAULTS
 from models import ApiToken, AuditEntry, PriceRule, Site, db
@@ -290,12 +290,13 @@ def test_r21_links_keep_what_was_asked_and_lead_to_every_row_once(shop, at):
 # ---- what it leaves ----------------------------------------------------------------------
 
 
-def test_a_request_has_one_name_in_its_answer_its_log_line_and_the_trail(make, shop, at, caplog):
-    with caplog.at_level(logging.INFO, logger="sundial.api"):
-        answer = shop.ask("POST", at, 201, body={"price": 1}, headers={"Request-Id": "till-7.a"})
+def test_a_request_has_one_name_in_its_answer_its_log_line_and_the_trail(make, shop, at, capsys):
+    answer = shop.ask("POST", at, 201, body={"price": 1}, headers={"Request-Id": "till-7.a"})
     assert answer.headers["Request-Id"] == "till-7.a"
-    assert "request=till-7.a" in caplog.text
-    assert shop.token not in caplog.text
+    shown = capsys.readouterr().err
+    [line] = [line for line in shown.splitlines() if "request=till-7.a" in line]
+    assert f"POST /api/shop{at} 201" in line
+    assert shop.token not in shown
 
     def trail():
         entries = db.session.scalars(
@@ -305,6 +306,30 @@ def test_a_request_has_one_name_in_its_answer_its_log_line_and_the_trail(make, s
         return {(one.actor_kind, one.door, one.subject) for one in entries}
 
     assert ("token", "api.create_session_type_price_rule", PriceRule.__tablename__) in make(trail)
+
+
+def test_what_breaks_is_told_and_logged_under_the_requests_name(app, shop, at, capsys, monkeypatch):
+    def break_down(*_: object) -> None:
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(operations, "_find_places", break_down)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    answer = app.test_client().get(
+        f"/api/shop{at}",
+        headers={"Authorization": f"Bearer {shop.token}", "Request-Id": "till-8"},
+    )
+    assert (answer.status_code, answer.headers["Request-Id"]) == (500, "till-8")
+    assert "broken on purpose" not in answer.get_data(as_text=True)
+    shown = capsys.readouterr().err
+    assert "ERROR sundial request=till-8" in shown
+    assert "INFO sundial.api request=till-8" in shown
+
+
+def test_an_address_makes_no_log_line_of_its_own(app, capsys):
+    app.test_client().get("/api/shop/x%0aINFO sundial.api request=forged")
+    lines = capsys.readouterr().err.splitlines()
+    assert not [line for line in lines if line.startswith("INFO")]
+    assert len([line for line in lines if "sundial.api" in line]) == 1
 
 
 def test_a_request_without_a_sensible_name_is_given_one(shop, at):

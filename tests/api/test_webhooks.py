@@ -75,6 +75,35 @@ def test_a_ping_stands_in_the_log_and_is_sent_again(shop):
     assert renewed.startswith("whsec_")
 
 
+def test_r21_a_page_takes_as_many_statements_whatever_is_on_it(shop, statements):
+    def fill(*numbers):
+        for number in numbers:
+            shop.post("/webhooks", {**WISH, "name": f"Till {number}"})
+            shop.post(f"{at}/test", status=202)
+
+    def count(path):
+        with statements() as found:
+            shop.get(path)
+        return len(found)
+
+    at = f"/webhooks/{shop.post('/webhooks', WISH)['data']['id']}"
+    fill(1, 2)
+    few = [count(path) for path in ("/webhooks?per_page=100", f"{at}/deliveries?per_page=100")]
+    fill(3, 4, 5, 6)
+    assert few == [
+        count(path) for path in ("/webhooks?per_page=100", f"{at}/deliveries?per_page=100")
+    ]
+
+
+def test_only_the_version_that_was_seen_is_changed(shop):
+    at = f"/webhooks/{shop.post('/webhooks', WISH)['data']['id']}"
+    seen = {"If-Match": shop.ask("GET", at, 200).headers["ETag"]}
+    assert shop.put(at, {"name": "Front"}, headers=seen)["data"]["name"] == "Front"
+    shop.put(at, {"name": "Back"}, 412, headers=seen)
+    shop.delete(at, 412, headers=seen)
+    assert shop.get(at)["data"]["name"] == "Front"
+
+
 def test_what_is_not_ones_own_is_not_there(make, program, site_id, shop):
     other_id = make(lambda: make_site(make_organisation(name="Other", code="OT"), slug="other").id)
     at = f"/webhooks/{shop.post('/webhooks', WISH)['data']['id']}"

@@ -10,9 +10,10 @@ from factories import (
     make_staff,
     make_type,
 )
+from flask import Flask
 
 from app import create_app
-from blueprints.configuration import Misconfigured
+from blueprints.configuration import Misconfigured, configure
 from blueprints.security import declared_rights
 
 
@@ -52,6 +53,18 @@ def test_production_refuses_a_set_clock_and_a_missing_key():
     for wrong in ({"PRODUCTION": True}, {"PRODUCTION": True, "NOW": None, "SECRET_KEY": None}):
         with pytest.raises(Misconfigured):
             create_app({**TEST_CONFIG, "NOW": NOW.isoformat(), **wrong})
+
+
+def test_a_command_at_the_console_uses_the_key_that_was_made_for_the_machine(tmp_path):
+    def key_of() -> object:
+        shop = Flask("shop", instance_path=str(tmp_path))
+        configure(shop, {"SECRET_KEY": None, "NOW": None})
+        return shop.config["SECRET_KEY"]
+
+    with pytest.raises(Misconfigured, match="SUNDIAL_SECRET_KEY"):
+        key_of()
+    (tmp_path / "secret_key").write_text("made by make run\n")
+    assert key_of() == "made by make run"
 
 
 @pytest.mark.parametrize("now", ["soon", "2026-06-04T09:00:00"])
