@@ -30,6 +30,7 @@ from services.webhooks import (
     Wish,
     change_webhook,
     find_webhook,
+    hold_webhook,
     list_webhooks,
     make_webhook,
     pause_webhook,
@@ -191,6 +192,11 @@ def _item(call: Call, webhook_id: str) -> WebhookItem:
     return WebhookItem(data=_show(find_webhook(_keeper(call), webhook_id)))
 
 
+def _held(call: Call, webhook_id: str) -> WebhookItem:
+    """As it stands, for what is changed only if it is still so: no site's lock holds it."""
+    return WebhookItem(data=_show(hold_webhook(_keeper(call), webhook_id)))
+
+
 def _is_private_allowed() -> bool:
     return bool(current_app.config["WEBHOOK_PRIVATE"])
 
@@ -237,11 +243,10 @@ def create(call: Call) -> NewWebhookItem:
         by=None,
         seal_key=installation_key(),
         is_private_allowed=_is_private_allowed(),
+        is_paused=bool(body.is_paused),
         key=call.key,
         now=call.now,
     )
-    if body.is_paused:
-        pause_webhook(keeper, made.id, now=call.now)
     line = find_webhook(keeper, made.id)
     return NewWebhookItem(data=NewWebhook(**_facts(line), secret=made.secret))
 
@@ -271,7 +276,7 @@ def get(call: Call, webhook_id: str) -> WebhookItem:
     gives=WebhookItem,
     codes=(400, 401, 403, 404, 422),
     is_addition=True,
-    current=_item,
+    current=_held,
     names=NAMES,
 )
 def update(call: Call, webhook_id: str) -> WebhookItem:
@@ -279,7 +284,8 @@ def update(call: Call, webhook_id: str) -> WebhookItem:
     given = dict(call.given)
     is_paused = given.pop("is_paused", None)
     if given:
-        now = _facts(find_webhook(keeper, webhook_id))
+        # Held: who writes other fields meanwhile waits, and theirs stay (R3).
+        now = _facts(hold_webhook(keeper, webhook_id))
         wish = {name: given.get(name, now[name]) for name in ("name", "url", "events", "site_id")}
         change_webhook(
             keeper,
@@ -303,7 +309,7 @@ def update(call: Call, webhook_id: str) -> WebhookItem:
     description="A real delete, with its log. What waits is not sent.",
     codes=(401, 403, 404),
     is_addition=True,
-    current=_item,
+    current=_held,
 )
 def delete(call: Call, webhook_id: str) -> None:
     remove_webhook(_keeper(call), webhook_id)
