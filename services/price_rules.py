@@ -39,7 +39,7 @@ from models import PriceRule as PriceRuleRow
 from services.facts import rule_of, venue_of
 from services.idempotency import retrying
 from services.paging import Cut, PageOf
-from services.places import HOLDING, raise_revision
+from services.places import HOLDING, lock_site, raise_revision
 
 Change = Callable[[tuple[PriceRule, ...], dt.date], Sequence[PriceRule]]
 
@@ -318,6 +318,8 @@ def _change(
     """Read, change and write the list under the type's lock, and only if it differs."""
 
     def deed() -> bool:
+        # Who decides by the rules there are holds the site (ADR 9): this waits for them.
+        lock_site(organisation_id, site_id, shared=True)
         kind, zone = _find_type(organisation_id, site_id, type_id, lock=True)
         saved = _load_rules(organisation_id, type_id)
         wanted = change(saved, local_day(now, zone))

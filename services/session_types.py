@@ -181,6 +181,9 @@ def save_type(
             # No session of the old length is made meanwhile; sessions before types (ADR 9).
             lock_site(organisation_id, site_id)
             _lock_followers(organisation_id, type_id, now)
+        else:
+            # Who decides by what it is now holds the site (ADR 9): this waits for them.
+            lock_site(organisation_id, site_id, shared=True)
         row = lock_type(organisation_id, site_id, type_id)
         before = values_of(row)
         values = _read(organisation_id, site_id, {k: given[k] for k in part if k in given}, before)
