@@ -18,6 +18,7 @@ from services.idempotency import once, retrying
 from services.paging import Cut, PageOf, cut_out
 from services.pictures import Made, make_picture
 from services.places import raise_revision
+from services.venue_settings import lock_sites
 
 PER_PAGE = 24
 MAX_ALT = 200
@@ -145,6 +146,8 @@ def describe_media(organisation_id: str, media_id: str, alt: str, *, seen: str |
     said = check_alt(alt)
 
     def deed() -> None:
+        # Who decides by what it says now holds the sites (ADR 9): this waits for them.
+        lock_sites(organisation_id)
         row = _load(organisation_id, media_id, lock="words")
         check_edit({"alt": row.alt}, {"alt": said}, seen)
         if row.alt == said:

@@ -7,8 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from api_house import add_tokens, build_api_house
 from conftest import app_on
+from factories import fetch
 
-from models import db
+from blueprints.clock import read_clock
+from models import Customer, IdempotencyKey, db, transaction
+from services.erasing import erase_customer, find_erasure
+from services.idempotency import OF_PROGRAMS
 
 WRITERS = 4
 HOOK = {"name": "Till", "url": "https://hooks.example.com/a", "events": ["booking.created"]}
@@ -142,3 +146,36 @@ def test_if_match_holds_against_who_sends_none(ask, at_once, house, hook, what):
         assert (second.status_code, first.status_code in (200, 412)) == (200, True), second.text
         seen = second.get_json()["data"][field] == told
         assert seen == (first.status_code == 200)
+
+
+def test_words_of_a_picture_are_not_written_over_by_who_saw_others(ask, at_once, house):
+    path = f"/media/{house.ids['media_id']}"
+    for number in range(WRITERS * 2):
+        tag = {"If-Match": ask("GET", path).headers["ETag"]}
+        at_once(
+            ("PUT", path, {"json": {"alt": f"Deep {number}"}, "headers": tag}),
+            ("PUT", path, {"json": {"alt": f"Plain {number}"}}),
+        )
+        assert ask("GET", path).get_json()["data"]["alt"] == f"Plain {number}"
+
+
+def test_a_filter_names_only_so_many_at_once(ask):
+    answer = ask("GET", f"/sessions?id={','.join(['1'] * 5001)}")
+    assert (answer.status_code, "5000" in answer.get_json()["message"]) == (400, True)
+    assert ask("GET", f"/sessions?id={','.join(['1'] * 5000)}").get_json()["data"] == []
+
+
+def test_an_id_that_reads_like_a_number_does_not_stop_an_erasure(house):
+    """What a service keeps under a program's key is an id: 24 digits are one in a while."""
+    with house.app.app_context(), transaction():
+        at = (house.organisation_id, house.ids["customer_id"])
+        row = IdempotencyKey(
+            organisation_id=house.organisation_id, key=f"{OF_PROGRAMS}token:till",
+            body_hash="", answer="6" * 24, created_at=read_clock(),
+        )  # fmt: skip
+        db.session.add(row)
+    with house.app.app_context():
+        seen = find_erasure(*at, now=read_clock()).mark
+        erase_customer(*at, cancels=True, seen=seen, hash_address=lambda it: it, now=read_clock())
+        assert fetch(Customer, at[1]).erased_at is not None
+        db.session.remove()
