@@ -103,10 +103,11 @@ def _answers_to_programs(person: Person) -> None:
 def _tells_of(person: Person, ids: Collection[str], answer: str) -> bool:
     """Whether an answer has one of their ids, or their name, address or number in it."""
     try:
-        said = "\n".join(map(str, json.loads(answer)))
+        whole = json.loads(answer)
     except ValueError:
-        # What a service keeps by itself, without the answer.
-        said = answer
+        whole = None
+    # Else what a service keeps by itself: an id, which by chance reads like a number.
+    said = "\n".join(map(str, whole)) if isinstance(whole, list) else answer
     if any(found in ids for found in _ID.findall(said)):
         return True
     return person.texts is not None and person.texts.search(said) is not None

@@ -318,8 +318,8 @@ def _change(
     """Read, change and write the list under the type's lock, and only if it differs."""
 
     def deed() -> bool:
-        # Behind the site, where a program's If-Match is compared (ADR 23).
-        lock_site(organisation_id, site_id)
+        # Who decides by the rules there are holds the site (ADR 9): this waits for them.
+        lock_site(organisation_id, site_id, shared=True)
         kind, zone = _find_type(organisation_id, site_id, type_id, lock=True)
         saved = _load_rules(organisation_id, type_id)
         wanted = change(saved, local_day(now, zone))

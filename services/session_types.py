@@ -179,7 +179,8 @@ def save_type(
     def deed() -> Saved:
         # Behind its site, where a program's If-Match is compared (ADR 23), and no session of an
         # older length is made meanwhile; sessions before types (ADR 9).
-        lock_site(organisation_id, site_id)
+        # Who decides by what it is now, as If-Match does, holds the site: this waits (ADR 9, 23).
+        lock_site(organisation_id, site_id, shared="duration" not in given)
         if "duration" in given:
             _lock_followers(organisation_id, type_id, now)
         row = lock_type(organisation_id, site_id, type_id)

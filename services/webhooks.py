@@ -110,10 +110,11 @@ def make_webhook(
     by: str | None,
     seal_key: str,
     is_private_allowed: bool = False,
+    is_paused: bool = False,
     key: str = "",
     now: dt.datetime,
 ) -> Made:
-    """A new webhook, told of everything from now on, and its secret.
+    """A new webhook, told of everything from now on or once it is resumed, and its secret.
 
     The same form twice makes one, and the second answer has "" for the secret (H6). Raises
     RuleBroken with the field, NotFound.
@@ -136,13 +137,16 @@ def make_webhook(
             created_by_id=maker.id if maker else None,
             created_by_name=maker.name if maker else "",
             created_at=now,
+            paused_at=now if is_paused else None,
+            paused_why=BY_HAND if is_paused else "",
         )
         db.session.add(row)
         db.session.flush()
         made.append(row.id)
         return row.id
 
-    webhook_id = once(keeper.organisation_id, key, {"webhook": values}, deed, now)
+    body = {"webhook": values, **({"paused": True} if is_paused else {})}
+    webhook_id = once(keeper.organisation_id, key, body, deed, now)
     return Made(webhook_id, secret if made == [webhook_id] else "")
 
 

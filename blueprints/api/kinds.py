@@ -23,6 +23,9 @@ Item = TypeVar("Item")
 MOST_WHOLE = 2**53 - 1
 """The largest number that every reader of JSON keeps as it is."""
 
+MOST_NAMED = 5000
+"""Values of one filter at the most: a statement takes only so many, of all filters together."""
+
 _LIST = re.compile(r"\s*,\s*")
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
@@ -310,7 +313,10 @@ def _several(value: Any) -> Any:
     given = value if isinstance(value, list) else [value]
     # No id has a NUL, and no database takes one to look for.
     texts = [str(text).strip().replace("\0", "\ufffd") for text in given]
-    return [word for text in texts for word in _LIST.split(text) if word]
+    words = [word for text in texts for word in _LIST.split(text) if word]
+    if len(words) > MOST_NAMED:
+        raise PydanticCustomError("several", f"Name at most {MOST_NAMED} at once.")
+    return words
 
 
 def _site_day(value: Any) -> Any:

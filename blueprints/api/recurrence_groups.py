@@ -1,12 +1,20 @@
 """Recurrence groups: weekly patterns that produce the sessions of a type (2.3, R23-R25)."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from blueprints.api.kinds import DayInAddress, FlagInAddress, Ids, SiteInAddress, in_order
+from blueprints.api.kinds import (
+    OBJECT_ID,
+    DayInAddress,
+    FlagInAddress,
+    Ids,
+    SiteInAddress,
+    in_order,
+)
 from blueprints.api.operations import Call, operation
 from blueprints.api.paging import Paged, say_page
 from blueprints.api.recurrence_group_shapes import (
@@ -102,7 +110,7 @@ def _goes_to(call: Call, sent: Mapping[str, Any]) -> str:
     if not call.bearer.may_somewhere(SETTINGS):
         raise Forbidden(SETTINGS)
     type_id = sent.get("session_type_id")
-    if not isinstance(type_id, str) or "\0" in type_id:
+    if not isinstance(type_id, str) or not re.fullmatch(OBJECT_ID, type_id):
         return ""
     try:
         return find_type_site(call.organisation_id, type_id)

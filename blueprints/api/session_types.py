@@ -41,6 +41,9 @@ from services.whereabouts import find_type_site, list_site_ids
 TAG = "Session types"
 NAMES = {"meta_title": "meta.title", "meta_description": "meta.description"}
 
+LONGEST_QUERY = 200
+"""What is asked of a name at the most: no database compares with whole books."""
+
 _PLAIN = (
     "name", "description", "summary", "slug", "product_code", "external_id", "currency",
     "hidden_on_schedule", "image_id", "offered_online", "visibility", "duration",
@@ -162,7 +165,7 @@ def list_session_types(call: Call) -> SessionTypeList:
         raise Forbidden
     wanted = TypeFilter(
         site_ids=site_ids,
-        text=asked.query,
+        text=asked.query[:LONGEST_QUERY],
         with_archived=asked.archived,
         with_series=asked.include_recurrence_groups,
     )

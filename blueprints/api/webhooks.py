@@ -243,11 +243,10 @@ def create(call: Call) -> NewWebhookItem:
         by=None,
         seal_key=installation_key(),
         is_private_allowed=_is_private_allowed(),
+        is_paused=bool(body.is_paused),
         key=call.key,
         now=call.now,
     )
-    if body.is_paused:
-        pause_webhook(keeper, made.id, now=call.now)
     line = find_webhook(keeper, made.id)
     return NewWebhookItem(data=NewWebhook(**_facts(line), secret=made.secret))
 
@@ -285,7 +284,8 @@ def update(call: Call, webhook_id: str) -> WebhookItem:
     given = dict(call.given)
     is_paused = given.pop("is_paused", None)
     if given:
-        now = _facts(find_webhook(keeper, webhook_id))
+        # Held: who writes other fields meanwhile waits, and theirs stay (R3).
+        now = _facts(hold_webhook(keeper, webhook_id))
         wish = {name: given.get(name, now[name]) for name in ("name", "url", "events", "site_id")}
         change_webhook(
             keeper,
