@@ -33,7 +33,7 @@ from blueprints.api.paging import Paged, say_page
 from blueprints.api.summaries import PractitionerSummary, RoomSummary
 from domain.api import Forbidden, WrongBody
 from domain.errors import NotFound, RuleBroken
-from domain.roles import RESERVATIONS, SETTINGS
+from domain.roles import SETTINGS
 from domain.session_updates import find_problems
 from services.session_lists import (
     SessionFilter,
@@ -111,7 +111,7 @@ class Session(Answer):
     deleted_at: Moment | None
     """When it was cancelled. Null while live."""
     bookings: Annotated[list[SessionBooking], Field(default_factory=list)]
-    """Present when asked for, with RESERVATIONS_MANAGE at its site. Cancelled ones are left out."""
+    """Present when asked for. Cancelled bookings are left out."""
 
 
 class SessionItem(One[Session]):
@@ -173,8 +173,7 @@ class Bookings(Shape):
     """What is told of a session."""
 
     include_bookings: FlagInAddress = False
-    """Embed the bookings, of sessions at sites where the token has RESERVATIONS_MANAGE. It does
-    nothing where no session is answered."""
+    """Embed the bookings. It does nothing where no session is answered."""
 
 
 class SessionQuery(Paged, Bookings):
@@ -213,11 +212,11 @@ class SessionQuery(Paged, Bookings):
 IDS = ("id", "session_type_id", "recurrence_group_id", "practitioner_id", "room_id", "zone_id")
 
 
-def show_session(call: Call, shown: ShownSession) -> Session:
-    """A session as the API says it; who booked is told where the caller works the desk only."""
+def show_session(shown: ShownSession) -> Session:
+    """A session as the API says it."""
     row, price = shown.row, shown.price
     embedded: dict[str, Any] = {}
-    if shown.bookings is not None and call.bearer.may(RESERVATIONS, row.site_id):
+    if shown.bookings is not None:
         embedded["bookings"] = [show_booking(one) for one in shown.bookings]
     return Session(
         id=row.id,
@@ -258,7 +257,7 @@ def _summary(shape: Any, row: Any) -> Any:
 def _item(call: Call, session_id: str) -> SessionItem:
     with_bookings = call.query is not None and call.query.include_bookings
     shown = find_session(*call.here, session_id, with_bookings=with_bookings)
-    return SessionItem(data=show_session(call, shown))
+    return SessionItem(data=show_session(shown))
 
 
 def _goes_to(call: Call, sent: Mapping[str, Any]) -> str:
@@ -314,7 +313,7 @@ def get_sessions(call: Call) -> SessionList:
         with_bookings=wanted.include_bookings,
         cut=wanted.cut,
     )
-    return say_page(found, SessionList, lambda shown: show_session(call, shown))
+    return say_page(found, SessionList, show_session)
 
 
 @operation(
