@@ -179,7 +179,6 @@ def save_type(
     def deed() -> Saved:
         # Behind its site, where a program's If-Match is compared (ADR 23), and no session of an
         # older length is made meanwhile; sessions before types (ADR 9).
-        # Who decides by what it is now, as If-Match does, holds the site: this waits (ADR 9, 23).
         lock_site(organisation_id, site_id, shared="duration" not in given)
         if "duration" in given:
             _lock_followers(organisation_id, type_id, now)

@@ -173,7 +173,8 @@ class Bookings(Shape):
     """What is told of a session."""
 
     include_bookings: FlagInAddress = False
-    """Embed the bookings. It does nothing where no session is answered."""
+    """Embed the bookings, with who booked: any right at the site is enough to read them. It does
+    nothing where no session is answered."""
 
 
 class SessionQuery(Paged, Bookings):
