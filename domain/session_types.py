@@ -73,6 +73,13 @@ NEW_TYPE: Mapping[str, Any] = {
 }
 """A type made from its name alone (CONTRACT 9); not yet offered online."""
 
+NEW_ON_PAGE: Mapping[str, Any] = {
+    "customer_cancellation_permitted": "allowed",
+    "include_pricing_on_calendar": True,
+}
+"""What the page asks for beside the name: people expect prices on a calendar, and a way back;
+what a program leaves out is what the contract says."""
+
 FIXED = ("id", "site_id", "organisation_id")
 """What a type is once and for all: it may be repeated, as whoever fetched it does (C16)."""
 

@@ -8,7 +8,7 @@ from blueprints.types.area import SETTINGS, bp, here, page, to
 from blueprints.types.typed import Typed
 from blueprints.visits import deed_key
 from domain.errors import KeyReused
-from domain.session_types import WrongFields
+from domain.session_types import NEW_ON_PAGE, WrongFields
 from services.session_types import list_categories, make_type
 from services.type_list import SORTS, STATES, Wanted, list_types
 
@@ -55,7 +55,7 @@ def make(site: str) -> Any:
     typed = Typed({"name": name})
     key = deed_key(request.form.get("key", ""))
     try:
-        type_id = make_type(*here(), {"name": name}, key=key, now=utcnow())
+        type_id = make_type(*here(), {**NEW_ON_PAGE, "name": name}, key=key, now=utcnow())
     except (WrongFields, KeyReused) as broken:
         typed.refuse(broken)
         status = 409 if isinstance(broken, KeyReused) else 422

@@ -33,6 +33,7 @@ from factories import (
 from blueprints.clock import read_clock
 from domain.eligibility import Party, Viewer, first_refusal
 from domain.intake import Field
+from domain.session_types import NEW_ON_PAGE
 from models import (
     RIGHTS,
     AuditEntry,
@@ -438,7 +439,9 @@ DEEDS |= {
     "a session has fewer places": edit({"capacity": 6}, capacity="6"),
     "a type is made": Deed(
         lambda it: it.browser.post(f"{it.desk}/types/new", {"name": "Sauna", "key": "t"}),
-        lambda it: it.program.post(f"/session-types?site_id={it.site_id}", {"name": "Sauna"}),
+        lambda it: it.program.post(
+            f"/session-types?site_id={it.site_id}", {**NEW_ON_PAGE, "name": "Sauna"}
+        ),
     ),
     "a type is changed": Deed(
         lambda it: it.browser.send(f"{at_type(it)}/details", "/details", name="Sauna"),

@@ -76,13 +76,16 @@ def test_a_type_is_made_from_its_name_alone_and_once(maren, make, house):
         where = maren.post("/staff/bath/types/new", fields, 303).response.location
     rows = make(
         lambda: [
-            (row.slug, row.duration, row.min_guests, row.max_guests, row.visibility)
+            (
+                *(row.slug, row.duration, row.min_guests, row.max_guests, row.visibility),
+                *(row.customer_cancellation_permitted, row.include_pricing_on_calendar),
+            )
             for row in db.session.query(SessionType).filter_by(
                 organisation_id=house["organisation"], name="Évening bath"
             )
         ]
     )
-    assert rows == [("evening-bath", 60, 1, None, "public")]
+    assert rows == [("evening-bath", 60, 1, None, "public", "allowed", True)]
     page = maren.get(where)
     assert "Not offered online" in page.text(".hurdles")
     assert "No sessions scheduled" in page.text(".hurdles")
