@@ -151,9 +151,9 @@ def _snake(name: str) -> str:
     ("token", "phases", "examples", "least"),
     [
         ("here", "coverage,fuzzing,stateful", 3, 2500),
-        ("near", "fuzzing", 2, 100),
-        ("settings", "fuzzing", 2, 100),
-        ("reservations", "fuzzing", 2, 100),
+        ("near", "fuzzing", 1, 80),
+        ("settings", "fuzzing", 1, 80),
+        ("reservations", "fuzzing", 1, 80),
         ("", "fuzzing", 1, 50),
     ],
     ids=["all rights", "another site", "settings", "reservations", "no token"],
