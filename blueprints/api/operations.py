@@ -22,6 +22,7 @@ from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
 from blueprints.api.area import bp
+from blueprints.api.kinds import One
 from blueprints.api.tokens import find_bearer
 from blueprints.clock import utcnow
 from blueprints.json_errors import list_problems, say_refusal
@@ -117,7 +118,7 @@ class Operation:
     codes: tuple[int, ...]
     rules: tuple[str, ...]
     is_addition: bool
-    current: Callable[..., BaseModel] | None
+    current: Callable[..., One[Any]] | None
     also: Callable[[Call], Iterable[RuleBroken]] | None
     wrong_state: int
     names: Mapping[str, str]
@@ -154,7 +155,7 @@ def operation(
     codes: Sequence[int] = (),
     rules: Sequence[str] = (),
     is_addition: bool = False,
-    current: Callable[..., BaseModel] | None = None,
+    current: Callable[..., One[Any]] | None = None,
     also: Callable[[Call], Iterable[RuleBroken]] | None = None,
     wrong_state: int = 409,
     names: Mapping[str, str] | None = None,
@@ -474,7 +475,7 @@ def _do(one: Operation, call: Call, ids: Mapping[str, str]) -> tuple[int, str, s
             lock_sites(call.organisation_id, call.places)
         else:
             lock_site(call.organisation_id, call.site_id)
-        stands = etag_of(one.current(call, **ids).data)  # type: ignore[attr-defined]
+        stands = etag_of(one.current(call, **ids).data)
         if wanted != "*" and stands not in [tag.strip() for tag in wanted.split(",")]:
             raise Stale
     return _show(one, one.view(call, **ids))
@@ -483,7 +484,7 @@ def _do(one: Operation, call: Call, ids: Mapping[str, str]) -> tuple[int, str, s
 def _show(one: Operation, shown: BaseModel | None) -> tuple[int, str, str]:
     if shown is None:
         return one.status, "", ""
-    tag = etag_of(shown.data) if one.current is not None else ""  # type: ignore[attr-defined]
+    tag = etag_of(shown.data) if one.current is not None and isinstance(shown, One) else ""
     return one.status, shown.model_dump_json(by_alias=True, exclude_unset=True), tag
 
 
