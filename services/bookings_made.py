@@ -16,7 +16,7 @@ from models import Customer, Order, SessionBooking, db
 from services.accounts import viewer_of
 from services.basket import hold_places
 from services.cancelling import cancel_for_staff, find_cancellable
-from services.changing import Door, find_standing, require_changeable
+from services.changing import Door, hold_standing, require_changeable
 from services.checkout import confirm_order
 from services.customers import hold_customer
 from services.idempotency import once_as_one
@@ -214,7 +214,8 @@ def move_booking(
     costs: list[Cost] = []
 
     def deed() -> str:
-        standing = find_standing(door, booking_id, now=now)
+        # Held from here on: what is told of the cost is what the move then does.
+        standing = hold_standing(door, booking_id, session_id, now)
         require_changeable(standing)
         try:
             target = find_target(door, standing, session_id, now=now)

@@ -198,7 +198,7 @@ def change(
     """
 
     def locked() -> str:
-        standing = _lock(door, booking_id, to_session_id, now)
+        standing = hold_standing(door, booking_id, to_session_id, now)
         before = standing.booking.session_id
         freed = list(deed(standing))
         db.session.flush()
@@ -240,8 +240,11 @@ def _through(door: Door, booking_id: str) -> Sequence[sa.ColumnElement[bool]]:
     return (by_organisation, of_order, *_sold(booking_id))
 
 
-def _lock(door: Door, booking_id: str, to_session_id: str | None, now: dt.datetime) -> Standing:
-    """Order, sessions, booking: locked in this order and read anew."""
+def hold_standing(
+    door: Door, booking_id: str, to_session_id: str | None, now: dt.datetime
+) -> Standing:
+    """A booking for a change, in the caller's transaction: order, sessions and booking locked in
+    this order, and read anew (ADR 9). Raises NotFound."""
     order_id = db.session.scalar(
         sa.select(SessionBooking.order_id).where(*_through(door, booking_id))
     )

@@ -33,6 +33,7 @@ from factories import (
 from blueprints.clock import read_clock
 from domain.eligibility import Party, Viewer, first_refusal
 from domain.intake import Field
+from domain.pricing import PriceRule as Rule
 from domain.session_types import NEW_ON_PAGE
 from models import (
     RIGHTS,
@@ -50,7 +51,9 @@ from models import (
 )
 from services.checkout import find_order
 from services.facts import offer_of, slot_of, venue_of
-from services.session_updates import BY_PROGRAM
+from services.price_rules import create_rule
+from services.session_updates import BY_PROGRAM, cancel_at_once
+from services.type_rows import archive_live_type
 from services.waiting import join
 
 LEFT_OUT = {
@@ -85,6 +88,9 @@ class House:
     session_id: str
     other_id: str
     rule_id: str
+    room_id: str
+    today: dt.date
+    second_rule_id: str = ""
     browser: Any = None
     program: Any = None
     booking_id: str = ""
@@ -149,7 +155,16 @@ def build(number: int, kind: dict[str, Any], session: dict[str, Any]) -> House:
     )
     make_staff(site, f"maren{number}@example.com", rights=RIGHTS)
     return House(
-        site.organisation_id, site.id, site.slug, row.id, row.slug, slot.id, other.id, rule
+        site.organisation_id,
+        site.id,
+        site.slug,
+        row.id,
+        row.slug,
+        slot.id,
+        other.id,
+        rule,
+        room.id,
+        read_clock().date(),
     )
 
 
@@ -469,6 +484,104 @@ DEEDS |= {
         lambda it: it.program.put(
             f"/session-types/{it.type_id}/price-rules/{it.rule_id}", {"price": 5000}
         ),
+    ),
+}
+
+
+NEW_RULE = "a" * 24
+
+
+def add_rule(it: House) -> None:
+    here = (it.organisation_id, it.site_id, it.type_id)
+    it.second_rule_id = create_rule(*here, Rule("", 900), from_today=False, now=read_clock())
+
+
+def cancel_it(it: House) -> None:
+    cancel_at_once(it.organisation_id, it.site_id, it.session_id, now=read_clock())
+
+
+def archive_it(it: House) -> None:
+    archive_live_type(it.organisation_id, it.site_id, it.type_id, now=read_clock())
+
+
+def rules(sent: Callable[[House], dict[str, Any]], by_api: Callable[[House], Any], **given) -> Deed:
+    """The page sends the whole list of rules, a program one step."""
+    return Deed(
+        lambda it: it.browser.send(
+            f"{at_type(it)}/prices", "/preview", to=f"{at_type(it)}/prices", **sent(it)
+        ),
+        by_api,
+        **given,
+    )
+
+
+def at_rules(it: House) -> str:
+    return f"/session-types/{it.type_id}/price-rules"
+
+
+def make_series_by_page(it: House) -> None:
+    """The first press shows what it does, as without script; the second one means it."""
+    url, wish = f"{at_type(it)}/times/new", series_wish(it)
+    typed = {
+        "name": wish["name"],
+        "weekdays": wish["weekdays"],
+        "time": [one["value"] for one in wish["start_times"]],
+        "time_id": [""],
+        "room_id": wish["room_id"],
+        "capacity": str(wish["capacity"]),
+        "recurrence_start": wish["recurrence_start"],
+        "recurrence_end": wish["recurrence_end"],
+        "key": "series",
+    }
+    shown = BeautifulSoup(it.browser.post(url, typed, 422), "html5lib")
+    mark = shown.select_one("input[name=shown]")
+    it.browser.post(url, {**typed, "shown": mark["value"]})
+
+
+def series_wish(it: House) -> dict[str, Any]:
+    return {
+        "name": "Mornings",
+        "weekdays": ["monday", "thursday"],
+        "start_times": [{"value": "07:30"}],
+        "room_id": it.room_id,
+        "capacity": 5,
+        "recurrence_start": f"{it.today + dt.timedelta(days=10)}",
+        "recurrence_end": f"{it.today + dt.timedelta(days=30)}",
+    }
+
+
+DEEDS |= {
+    "a price rule is added": rules(
+        lambda it: {"row": [it.rule_id, NEW_RULE], f"price-{NEW_RULE}": "40"},
+        lambda it: it.program.post(at_rules(it), {"price": 4000, "date_from": None}),
+    ),
+    "a price rule is removed": rules(
+        lambda it: {"row": [it.second_rule_id]},
+        lambda it: it.program.delete(f"{at_rules(it)}/{it.rule_id}"),
+        prepare=add_rule,
+    ),
+    "price rules change places": rules(
+        lambda it: {"row": [it.second_rule_id, it.rule_id]},
+        lambda it: it.program.put(
+            f"{at_rules(it)}/order", {"price_rule_ids": [it.second_rule_id, it.rule_id]}
+        ),
+        prepare=add_rule,
+    ),
+    "a series is made": Deed(
+        make_series_by_page,
+        lambda it: it.program.post(
+            "/recurrence-groups", {"session_type_id": it.type_id, **series_wish(it)}
+        ),
+    ),
+    "a session is restored": Deed(
+        lambda it: it.browser.send(f"{at_session(it)}/restore", "/restore"),
+        lambda it: it.program.post(f"/sessions/{it.session_id}/restore", status=200),
+        prepare=cancel_it,
+    ),
+    "a type is restored": Deed(
+        lambda it: it.browser.send(f"{at_type(it)}/restore", "/restore"),
+        lambda it: it.program.post(f"/session-types/{it.type_id}/restore", status=200),
+        prepare=archive_it,
     ),
 }
 
