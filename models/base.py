@@ -175,6 +175,12 @@ def install_sqlite(engine: sa.Engine, busy_ms: int = 15000) -> None:
     if engine.dialect.name != "sqlite":
         return
 
+    @event.listens_for(engine, "do_connect")
+    def _ask(_dialect: Any, _record: Any, _given: Any, options: dict[str, Any]) -> None:
+        # Pages and operations know some hundreds of statements; a writing one takes half a
+        # millisecond to prepare with its triggers, and the driver would keep 128 of them.
+        options["cached_statements"] = 1000
+
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None

@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 work="$(mktemp -d)"
+# Dozens of processes are started here: each may keep what Python compiled for the next.
+export PYTHONDONTWRITEBYTECODE=
 # The demo is loaded once on SQLite, by the first that wants it, and copied by the others.
 export TEST_DEMO="$work/demo.db"
 running=()

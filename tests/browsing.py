@@ -4,6 +4,8 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
+STAND_STILL = "window.setInterval = () => 0"
+"""A page with this asks for no news."""
 COUNT_CLICKS = """addEventListener("click", () => {
     sessionStorage.clicks = 1 + Number(sessionStorage.clicks || 0);
 }, true)"""

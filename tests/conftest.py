@@ -5,6 +5,7 @@ else an embedded one is started.
 """
 
 import datetime as dt
+import gc
 import os
 import pickle
 import shutil
@@ -37,6 +38,12 @@ TEST_CONFIG = {
     "API_LIMIT": "100000 per second",
     "SERVER_NAME": None,
 }
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded stays to the end: no use in searching it for garbage every few requests."""
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
 
 
 @pytest.fixture(scope="session")

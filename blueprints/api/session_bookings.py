@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from blueprints.api.booking_shapes import (
@@ -148,6 +148,8 @@ class SessionBookingMove(Shape):
 
 class SessionBookingMoved(One[SessionBooking]):
     """A booking after its move."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     price_difference: Annotated[Whole, Field(json_schema_extra=ADDED)]
     """What it costs more than before, below 0 less, in minor units."""

@@ -8,6 +8,7 @@ import pytest
 from api_stories import API_STORIES
 from archives_stories import ARCHIVES
 from axe_playwright_python.base import AXE_SCRIPT
+from browsing import STAND_STILL
 from changing_stories import CHANGING
 from cover_stories import COVER
 from customers_stories import CUSTOMERS
@@ -41,7 +42,6 @@ WHAT = {
 
 RUN_AXE = """(what) =>
     axe.run(document, {resultTypes: ["violations"], preload: false, runOnly: what})"""
-STAND_STILL = "window.setInterval = () => 0"
 HEIGHT = "Math.max(document.documentElement.scrollHeight, 844)"
 OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
 

@@ -10,6 +10,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from flask import Flask, url_for
 from flask.testing import FlaskClient
+from selectolax.lexbor import LexborHTMLParser
 from werkzeug.test import TestResponse
 
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
@@ -52,27 +53,33 @@ class Page:
 
 
 def check_page(page: Page) -> None:
-    """What every page of ours keeps: one h1, a title, labels, actions, links beside hx-get."""
-    soup = page.soup
-    assert len(soup.select("h1")) == 1, "one h1 a page"
-    assert soup.title is not None
-    assert soup.title.get_text().strip()
-    ids = [tag["id"] for tag in soup.select("[id]")]
+    """What every page of ours keeps: one h1, a title, labels, actions, links beside hx-get.
+
+    By a parser in C, as every page of every test is read here; no more than this is asked of it.
+    """
+    tree = LexborHTMLParser(page.html)
+    assert len(tree.css("h1")) == 1, "one h1 a page"
+    title = tree.css_first("title")
+    assert title is not None
+    assert title.text().strip()
+    ids = [node.attributes["id"] for node in tree.css("[id]")]
     assert len(ids) == len(set(ids)), (
         f"duplicate ids: {sorted({i for i in ids if ids.count(i) > 1})}"
     )
-    labelled = {label.get("for") for label in soup.select("label[for]")}
-    for field in soup.select("input:not([type=hidden]), select, textarea"):
-        named = field.get("id") in labelled or field.find_parent("label") or field.get("aria-label")
-        assert named, f"no label for {field}"
-    for form in soup.select("form"):
-        assert form.get("action"), f"no action on {form}"
-        assert form.get("method"), f"no method on {form}"
-        if form["method"] == "post":
-            assert form.select_one("[name=csrf_token]"), f"no CSRF token in {form}"
-    for link in soup.select("a[hx-get]"):
-        assert link.get("href")
-    assert not soup.select("[style], style, script:not([src]), [onclick]"), "inline style or script"
+    labelled = {label.attributes["for"] for label in tree.css("label[for]")}
+    within = {node.mem_id for node in tree.css("label input, label select, label textarea")}
+    for field in tree.css("input:not([type=hidden]), select, textarea"):
+        known = field.attributes
+        named = known.get("id") in labelled or field.mem_id in within or known.get("aria-label")
+        assert named, f"no label for {field.html}"
+    for form in tree.css("form"):
+        assert form.attributes.get("action"), f"no action on {form.html}"
+        assert form.attributes.get("method"), f"no method on {form.html}"
+        if form.attributes["method"] == "post":
+            assert form.css_first("[name=csrf_token]"), f"no CSRF token in {form.html}"
+    for link in tree.css("a[hx-get]"):
+        assert link.attributes.get("href"), f"no href on {link.html}"
+    assert not tree.css("[style], style, script:not([src]), [onclick]"), "inline style or script"
 
 
 @dataclass
