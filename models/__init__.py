@@ -21,6 +21,7 @@ from models.base import (
     joining,
     new_object_id,
     new_uuid,
+    refresh_statistics,
     transaction,
 )
 from models.finding import NAMED, FindingWord, install_finding, rewrite_words, words_of
@@ -145,6 +146,7 @@ __all__ = [
     "new_uuid",
     "practitioner_sites",
     "practitioner_types",
+    "refresh_statistics",
     "remember",
     "remembered",
     "rewrite_words",

@@ -201,3 +201,16 @@ def install_sqlite(engine: sa.Engine, busy_ms: int = 15000) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
         raw: Any = connection.connection.dbapi_connection
         raw.execute(f"BEGIN {mode}")
+
+
+def refresh_statistics() -> None:
+    """Let SQLite look at how rows are spread, as PostgreSQL does by itself.
+
+    Without that it takes the first index that fits, and that is often the organisation's: every
+    row of the house, for each row of a page. A sample of each index is enough.
+    """
+    if db.engine.dialect.name != "sqlite":
+        return
+    with db.engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
+        connection.exec_driver_sql("PRAGMA analysis_limit = 1000")
+        connection.exec_driver_sql("ANALYZE")

@@ -23,6 +23,7 @@ from models import (
     SessionType,
     Site,
     db,
+    refresh_statistics,
     transaction,
 )
 from models.audit import AUDITED, taking_in, write_arrival
@@ -133,6 +134,8 @@ def import_archive(
             if found.faults:
                 return _report(archive, found, faults=tuple(found.faults))
             said = _take(archive, found, owner, is_rehearsal=is_rehearsal, now=now, say=say)
+            if not is_rehearsal:
+                refresh_statistics()
             return _report(archive, found, owner=said, is_done=not is_rehearsal)
     except RuleBroken as fault:
         return Report(faults=(fault.sentence,))

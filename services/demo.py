@@ -12,6 +12,7 @@ from domain.venue_rules import RESERVED_SLUGS
 from models import (
     Organisation,
     db,
+    refresh_statistics,
     transaction,
 )
 from services.demo_diary import Diary
@@ -47,6 +48,7 @@ def load_demo(folder: Path, *, now: dt.datetime, say: Callable[[str], None]) -> 
         say(f"{name}: {diary.sold} bookings")
         found_links(house, plan, now)
     put_letters_aside(now=now)
+    refresh_statistics()
 
 
 def list_sign_ins(folder: Path) -> list[tuple[str, str, str, str]]:

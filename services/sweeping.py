@@ -16,6 +16,7 @@ from models import (
     SignInTry,
     WebhookDelivery,
     db,
+    refresh_statistics,
     transaction,
     unbound,
 )
@@ -33,7 +34,10 @@ DELIVERIES = dt.timedelta(days=30)
 
 
 def sweep(*, now: dt.datetime) -> int:
-    """The worker's hourly round: rows that nothing asks for any more are deleted; the number."""
+    """The worker's hourly round: rows that nothing asks for any more are deleted; the number.
+
+    The planner looks at what is left.
+    """
     stale = sa.select(Archive.id).where(Archive.expires_at < now)
     old = (
         sa.delete(SignInTry).where(SignInTry.tried_at < now - TRIES),
@@ -56,4 +60,5 @@ def sweep(*, now: dt.datetime) -> int:
                 statement, execution_options={**_ANY, "synchronize_session": False}
             )
             number += result.rowcount
+    refresh_statistics()
     return number

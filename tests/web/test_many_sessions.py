@@ -22,7 +22,16 @@ from sqlalchemy import event
 
 from domain.local_time import end_of, to_utc
 from domain.words import WEEKDAYS
-from models import RIGHTS, Order, OrderItem, Session, SessionBooking, db, new_object_id
+from models import (
+    RIGHTS,
+    Order,
+    OrderItem,
+    Session,
+    SessionBooking,
+    db,
+    new_object_id,
+    refresh_statistics,
+)
 
 FEW, MANY, EACH = (8, 20), (100, 100), 5
 """Days and sessions a day; bookings of a session."""
@@ -112,6 +121,7 @@ def shops(databases):
         app = app_on(databases.make())
         with app.app_context():
             found.append((app, _site(*number)))
+            refresh_statistics()
             db.session.remove()
     yield found
     for app, _ in found:
@@ -197,3 +207,18 @@ def test_a_filter_adds_no_statement(shops, browse, view):
     url = f"/staff/bath/?date=2026-06-12&view={view}"
     browser = browse(app)
     assert browser.count(f"{url}&type=a&type=b&room=c") <= browser.count(url)
+
+
+def test_the_planner_of_sqlite_finds_bookings_by_their_session(shops, on_postgresql):
+    if on_postgresql:
+        pytest.skip("PostgreSQL looks at its rows by itself")
+    app, _ = shops[1]
+    asked = (
+        "EXPLAIN QUERY PLAN SELECT id FROM session_bookings"
+        " WHERE organisation_id = 'a' AND session_id = 'b' AND cancelled_at IS NULL"
+    )
+    with app.app_context():
+        plan = [row[3] for row in db.session.connection().exec_driver_sql(asked)]
+        db.session.remove()
+    assert plan
+    assert all("(session_id=" in line for line in plan), plan
