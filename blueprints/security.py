@@ -2,9 +2,11 @@
 
 import datetime as dt
 import hmac
+import json
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from flask import Flask, Response, current_app, flash, g, redirect, request, url_for
 from flask import session as visit
@@ -245,9 +247,16 @@ class HostGuard:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         host = environ.get("HTTP_HOST", "localhost")
         if len(host) > 255 or not self._HOST.fullmatch(host):
-            start_response("400 Bad Request", [("Content-Type", "text/plain; charset=utf-8")])
-            return [b"The browser sent an address we could not read."]
+            return self._refuse(environ, start_response)
         return self._application(environ, start_response)
+
+    def _refuse(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        """No part of Flask has seen the request: programs get the body and the header of theirs."""
+        kind, text = "text/plain; charset=utf-8", "The browser sent an address we could not read."
+        if environ.get("PATH_INFO", "").startswith("/api/"):
+            kind, text = "application/json", json.dumps({"message": "The Host can't be read."})
+        start_response("400 Bad Request", [("Content-Type", kind), ("Request-Id", uuid4().hex)])
+        return [text.encode()]
 
 
 def _set_headers(response: Response) -> Response:

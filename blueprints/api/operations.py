@@ -329,8 +329,11 @@ def _read_key(bearer: Bearer) -> str:
     key = request.headers.get("Idempotency-Key", "").strip()
     if len(key) > MOST_KEY or not key.isprintable():
         raise Unreadable(f"An Idempotency-Key has at most {MOST_KEY} printable characters.")
-    # One token's keys are no other's, and no form's.
-    return f"{OF_PROGRAMS}{bearer.token_id}:{key}" if key else ""
+    if not key:
+        return ""
+    # One token's keys are no other's, and no form's. What a program calls it is its own affair: a
+    # guest's name in it would be kept past their erasure.
+    return f"{OF_PROGRAMS}{bearer.token_id}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def _with_body(one: Operation, call: Call) -> Call:

@@ -9,7 +9,7 @@ from factories import ANYWHERE, fetch, make_account, make_type
 from blueprints.api import operations
 from blueprints.api.tokens import _asked
 from blueprints.configuration import DEFAULTS
-from models import ApiToken, AuditEntry, PriceRule, Site, db
+from models import ApiToken, AuditEntry, IdempotencyKey, PriceRule, Site, db
 
 
 @pytest.fixture
@@ -339,6 +339,22 @@ def test_a_request_without_a_sensible_name_is_given_one(shop, at):
     }
     assert len(names) == 4
     assert all(len(one) == 32 for one in names)
+
+
+def test_even_a_host_that_is_none_gets_an_answer_with_a_name(app):
+    answer = app.test_client().get("/api/shop/sessions", headers={"Host": "a b"})
+    assert answer.status_code == 400
+    assert answer.get_json()["message"]
+    assert answer.headers["Request-Id"]
+
+
+def test_what_a_program_calls_its_request_is_not_kept(make, shop, at):
+    key = {"headers": {"Idempotency-Key": "Ana Reyes, Sunday"}}
+    first = shop.post(at, {"price": 100}, **key)
+    assert shop.post(at, {"price": 100}, **key) == first
+    query = sa.select(IdempotencyKey.key)
+    [kept] = make(lambda: db.session.scalars(query, execution_options=ANYWHERE).all())
+    assert "Ana" not in kept
 
 
 def test_what_is_refused_leaves_nothing_behind(make, shop, at):
