@@ -111,9 +111,12 @@ drafts = st.lists(
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(drafts, st.randoms(use_true_random=False))
-def test_the_previews_numbers_are_what_saving_does(kind, river, draft, chance):
-    """From whatever the example before has saved, and with some of its rules kept and moved."""
+@given(drafts, st.permutations(range(6)))
+def test_the_previews_numbers_are_what_saving_does(kind, river, draft, order):
+    """From whatever the example before has saved, and with some of its rules kept and moved.
+
+    How many those are must not decide what is drawn, so the order is drawn for the most of them.
+    """
     before = found(kind)
     fresh = [
         rule(price, weekdays=days, time_from=start,
@@ -121,7 +124,7 @@ def test_the_previews_numbers_are_what_saving_does(kind, river, draft, chance):
         for price, days, start, members in draft
     ]  # fmt: skip
     rules = [*fresh, *before.rules[:2]]
-    chance.shuffle(rules)
+    rules = [rules[place] for place in order if place < len(rules)]
     for held in (frozenset(), frozenset({river})):
         shown = preview(kind.organisation_id, before, rules, now=NOW)
         said = shown.members.get(river, shown.visitor) if held else shown.visitor
