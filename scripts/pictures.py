@@ -231,7 +231,9 @@ def main() -> None:
         with sync_playwright() as playwright:
             root = ["--no-sandbox"] if os.geteuid() == 0 else []
             browser = playwright.chromium.launch(
-                executable_path=os.environ.get("SUNDIAL_CHROMIUM") or shutil.which("chromium"),
+                executable_path=os.environ.get("SUNDIAL_CHROMIUM")
+                or shutil.which("chromium")
+                or shutil.which("chromium-headless-shell"),
                 args=[*QUIET, *root],
             )
             take_shop(browser, f"http://127.0.0.1:{server.server_port}")

@@ -44,6 +44,7 @@ PASSWORDS = {
     "imogen@stillwater.example": "river-before-dawn",
     "ana.reyes@example.com": "quiet-rooms-34",
 }
+BROWSERS = ("chromium-headless-shell", "chromium")
 STATUS_NOTICE = re.compile(r"the server responded with a status of (\d+)")
 
 # How long a state may take to come about; no test says how long it does take.
@@ -52,8 +53,9 @@ expect.set_options(timeout=20_000)
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """The Chromium of the machine, quiet towards the outside."""
-    chromium = os.environ.get("SUNDIAL_CHROMIUM") or shutil.which("chromium")
+    """The machine's Chromium, the one without windows if it has it; quiet towards the outside."""
+    here = filter(None, map(shutil.which, BROWSERS))
+    chromium = os.environ.get("SUNDIAL_CHROMIUM") or next(here, None)
     args = [
         "--disable-background-networking",
         "--disable-component-update",
