@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run every test on SQLite and on PostgreSQL, in parts: two at a time, the longest first, so that
-# both processors are busy to the end. What a part says is shown when it is done.
+# Run every test on SQLite and on PostgreSQL, in parts side by side, the longest first, so that two processors are
+# busy to the end. What a part says is shown when it is done.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,9 +20,10 @@ trap 'exit 130' INT TERM
 failed=0
 declare -A title_of
 
-# part <title> <database> <arguments of pytest>: begun as soon as one of two places is free
+places=3 # a part waits now and then, for the database or for its own races
+# part <title> <database> <arguments of pytest>: begun as soon as a place is free
 part() {
-  while ((${#running[@]} > 1)); do meet_one; done
+  while ((${#running[@]} >= places)); do meet_one; done
   TEST_DATABASE="$2" .venv/bin/python -m pytest "${@:3}" >"$work/${1//[^a-zA-Z]/}" 2>&1 &
   running+=("$!")
   title_of[$!]="$1"
@@ -44,13 +45,16 @@ queue=tests/services/test_waiting_machine.py
 once=()
 for walk in accessibility crawl offline passkeys roster_keys schedule; do once+=(--ignore "tests/e2e/test_$walk.py"); done
 
-part "All but the browser, on PostgreSQL" postgresql --ignore tests/e2e
-part "Services and races, on SQLite" "" tests/services tests/race --ignore "$queue"
-part "Pages and API, on SQLite" "" --ignore tests/e2e --ignore tests/services --ignore tests/race --ignore tests/domain \
-  --ignore tests/architecture
-part "Journeys in a browser, on SQLite" "" tests/e2e --ignore "$axe"
-part "Every page by axe, on SQLite" "" "$axe"
-part "Journeys in a browser, on PostgreSQL" postgresql tests/e2e "${once[@]}"
+deeds=(tests/services tests/race)
+no_deeds=(--ignore tests/e2e --ignore tests/services --ignore tests/race)
+part "Pages, API and rules, on PostgreSQL" postgresql "${no_deeds[@]}"
+part "Services and races, on PostgreSQL" postgresql "${deeds[@]}"
+part "Services and races, on SQLite" "" "${deeds[@]}" --ignore "$queue"
+part "Pages and API, on SQLite" "" "${no_deeds[@]}" --ignore tests/domain --ignore tests/architecture
 part "Ten thousand steps of waiting lists, on SQLite" "" "$queue"
+places=2 # a browser is several processes
+part "Every page by axe, on SQLite" "" "$axe"
+part "Journeys in a browser, on SQLite" "" tests/e2e --ignore "$axe"
+part "Journeys in a browser, on PostgreSQL" postgresql tests/e2e "${once[@]}"
 while ((${#running[@]} > 0)); do meet_one; done
 exit "$failed"

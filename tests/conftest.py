@@ -205,18 +205,37 @@ def ctx(app: Flask) -> Iterator[Flask]:
 def demo_url(databases: Databases) -> str:
     """A database with the demo venues; copy it before writing to it.
 
-    TEST_DEMO may name a file in which one run leaves it for the next on the same kind of database.
+    TEST_DEMO may name a file in which one run leaves it for others on the same kind of database;
+    those that run beside it wait for it.
     """
+    if "TEST_DEMO" not in os.environ:
+        return load_demo_on(databases.make())
+    import fcntl
+
+    is_sqlite = databases.server.startswith("sqlite")
+    kept = Path(os.environ["TEST_DEMO"]).with_suffix(".db" if is_sqlite else ".rows")
+    with kept.with_suffix(f"{kept.suffix}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if kept.is_file() and is_sqlite:
+            return databases.make(copy_of=f"sqlite:///{kept}")
+        url = databases.make()
+        if kept.is_file():
+            take_rows_in(url, kept)
+            return url
+        load_demo_on(url)
+        half = Path(f"{kept}.{os.getpid()}")
+        if is_sqlite:
+            shutil.copy(url.removeprefix("sqlite:///"), half)
+        else:
+            leave_rows(url, half)
+        half.replace(kept)
+    return url
+
+
+def load_demo_on(url: str) -> str:
+    """The same URL; its empty database has the demo venues now."""
     from services.demo import load_demo
 
-    kept = Path(os.environ.get("TEST_DEMO") or os.devnull)
-    if kept.is_file() and databases.server.startswith("sqlite"):
-        return databases.make(copy_of=f"sqlite:///{kept}")
-    url = databases.make()
-    rows = kept.with_suffix(".rows")
-    if rows.is_file() and not url.startswith("sqlite"):
-        take_rows_in(url, rows)
-        return url
     app = app_on(url)
     with app.app_context():
         load_demo(ROOT / "demo", now=NOW, say=lambda _text: None)
@@ -225,25 +244,18 @@ def demo_url(databases: Databases) -> str:
             with db.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         db.engine.dispose()
-    if "TEST_DEMO" in os.environ and url.startswith("sqlite"):
-        half = shutil.copy(url.removeprefix("sqlite:///"), f"{kept}.{os.getpid()}")
-        os.replace(half, kept)
-    elif "TEST_DEMO" in os.environ:
-        leave_rows(url, rows)
     return url
 
 
 def leave_rows(url: str, file: Path) -> None:
     """Every table's rows of a PostgreSQL database, as the server writes them."""
-    half = Path(f"{file}.{os.getpid()}")
     engine = sa.create_engine(url)
-    with closing(engine.raw_connection()) as connection, half.open("wb") as out:
+    with closing(engine.raw_connection()) as connection, file.open("wb") as out:
         cursor: Any = connection.cursor()
         for table in Base.metadata.sorted_tables:
             with cursor.copy(f'COPY "{table.name}" TO STDOUT (FORMAT binary)') as copied:
                 pickle.dump((table.name, b"".join(bytes(part) for part in copied)), out)
     engine.dispose()
-    os.replace(half, file)
 
 
 def take_rows_in(url: str, file: Path) -> None:
