@@ -21,7 +21,7 @@ install: .venv/.dev .venv/.browser ## Set up everything for running and testing
 run: .venv/.run ## Run the shop with demo data on http://127.0.0.1:8000 (PORT=… for another port)
 	@$(RUN)
 
-test: .venv/.browser check ## Check, then run all tests on SQLite and on PostgreSQL
+test: .venv/.browser ## Check, and run all tests on SQLite and on PostgreSQL
 	@scripts/test.sh
 
 check: .venv/.dev ## Lint, format, types, layers and templates, without running anything

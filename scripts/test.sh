@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run every test on SQLite and on PostgreSQL, in parts side by side, the longest first, so that two processors are
-# busy to the end. What a part says is shown when it is done.
+# Check, and run every test on SQLite and on PostgreSQL, in parts side by side, the longest first, so that two
+# processors are busy to the end. What a part says is shown when it is done; where the check fails, the rest is not run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -18,25 +18,29 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 failed=0
+check="Lint, formats, types, layers, templates"
 declare -A title_of
 
 places=3 # a part waits now and then, for the database or for its own races
-# part <title> <database> <arguments of pytest>: begun as soon as a place is free
+# part <title> <command>: begun as soon as a place is free
 part() {
   while ((${#running[@]} >= places)); do meet_one; done
-  TEST_DATABASE="$2" .venv/bin/python -m pytest "${@:3}" >"$work/${1//[^a-zA-Z]/}" 2>&1 &
+  "${@:2}" >"$work/${1//[^a-zA-Z]/}" 2>&1 &
   running+=("$!")
   title_of[$!]="$1"
-  echo "== Begun: $1"
+  echo "== $(date +%T) Begun: $1"
 }
 meet_one() {
-  local done_id="" left=()
-  wait -n -p done_id "${running[@]}" || failed=1
+  local done_id="" left=() status=0
+  wait -n -p done_id "${running[@]}" || status=1
+  ((status == 0)) || failed=1
   for id in "${running[@]}"; do [[ "$id" == "$done_id" ]] || left+=("$id"); done
   running=("${left[@]}")
-  echo "== Done: ${title_of[$done_id]}"
+  echo "== $(date +%T) Done: ${title_of[$done_id]}"
   cat "$work/${title_of[$done_id]//[^a-zA-Z]/}"
+  if ((status)) && [[ "${title_of[$done_id]}" == "$check" ]]; then exit 1; fi
 }
+on() { TEST_DATABASE="$1" exec .venv/bin/python -m pytest "${@:2}"; }
 
 axe=tests/e2e/test_accessibility.py
 queue=tests/services/test_waiting_machine.py
@@ -47,14 +51,15 @@ for walk in accessibility crawl offline passkeys roster_keys schedule; do once+=
 
 deeds=(tests/services tests/race)
 no_deeds=(--ignore tests/e2e --ignore tests/services --ignore tests/race)
-part "Pages, API and rules, on PostgreSQL" postgresql "${no_deeds[@]}"
-part "Services and races, on PostgreSQL" postgresql "${deeds[@]}"
-part "Services and races, on SQLite" "" "${deeds[@]}" --ignore "$queue"
-part "Pages and API, on SQLite" "" "${no_deeds[@]}" --ignore tests/domain --ignore tests/architecture
-part "Ten thousand steps of waiting lists, on SQLite" "" "$queue"
+part "$check" make -s check
+part "Pages, API and rules, on PostgreSQL" on postgresql "${no_deeds[@]}"
+part "Services and races, on PostgreSQL" on postgresql "${deeds[@]}"
+part "Services and races, on SQLite" on "" "${deeds[@]}" --ignore "$queue"
+part "Pages and API, on SQLite" on "" "${no_deeds[@]}" --ignore tests/domain --ignore tests/architecture
+part "Ten thousand steps of waiting lists, on SQLite" on "" "$queue"
 places=2 # a browser is several processes
-part "Every page by axe, on SQLite" "" "$axe"
-part "Journeys in a browser, on SQLite" "" tests/e2e --ignore "$axe"
-part "Journeys in a browser, on PostgreSQL" postgresql tests/e2e "${once[@]}"
+part "Every page by axe, on SQLite" on "" "$axe"
+part "Journeys in a browser, on SQLite" on "" tests/e2e --ignore "$axe"
+part "Journeys in a browser, on PostgreSQL" on postgresql tests/e2e "${once[@]}"
 while ((${#running[@]} > 0)); do meet_one; done
 exit "$failed"

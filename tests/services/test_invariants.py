@@ -357,7 +357,7 @@ def test_h1_r20_no_order_of_deeds_passes_a_limit_or_leaves_a_counter_that_lies(k
     run_state_machine_as_test(
         type("Shop", (Shop,), {"kind": kind, "make_empty": staticmethod(make_empty)}),
         settings=settings(
-            max_examples=9 if thorough else 3,
+            max_examples=6 if thorough else 3,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

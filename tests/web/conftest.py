@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from flask import Flask, url_for
+from flask import Flask, session, url_for
+from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
+from flask_wtf.csrf import generate_csrf
+from itsdangerous import BadSignature
 from selectolax.lexbor import LexborHTMLParser
 from werkzeug.test import TestResponse
 
@@ -104,9 +107,23 @@ class Browser:
         return self.get(url, status, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
 
     def token(self) -> str:
+        """What every form of this visit carries; a visit that has none yet opens a page first."""
+        visit = self._visit()
+        if "csrf_token" in visit:
+            with self.app.test_request_context():
+                session.update(visit)
+                return generate_csrf()
         found = TOKEN.search(self.client.get("/account/sign-in").get_data(as_text=True))
         assert found is not None
         return found[1]
+
+    def _visit(self) -> dict[str, Any]:
+        cookie = self.client.get_cookie("sundial")
+        reader: Any = SecureCookieSessionInterface().get_signing_serializer(self.app)
+        try:
+            return reader.loads(cookie.decoded_value) if cookie else {}
+        except BadSignature:
+            return {}
 
     def post(
         self, url: str, fields: dict[str, Any], status: int | None = None, **kwargs: Any
